@@ -1,0 +1,22 @@
+//! The Beeline intermediate representation.
+
+pub mod dfg;
+pub mod diagnostic;
+pub mod entities;
+pub mod function;
+pub mod hash;
+pub mod map;
+pub mod op;
+pub mod pipeline;
+pub mod random;
+pub mod target;
+pub mod validate;
+
+pub use dfg::{Dfg, Ty, ValueDef};
+pub use diagnostic::Diagnostic;
+pub use entities::{Block, Inst, MapId, Src, Stage, Value};
+pub use function::{Function, Terminator, Verdict};
+pub use map::{MapDecl, MapKind};
+pub use op::Op;
+pub use pipeline::{Pipeline, StagedPipeline};
+pub use validate::Validated;

@@ -1,0 +1,96 @@
+//! `Pipeline` (predicated, no branches) and `StagedPipeline` (scheduled).
+
+use crate::dfg::Dfg;
+use crate::entities::{Inst, MapId, Stage, Value};
+use crate::function::Verdict;
+use crate::target::TargetDesc;
+use cranelift_entity::SecondaryMap;
+
+/// A program without branches: operations in an order that respects data flow and the order of
+/// effects on the same state; each effect carries a predicate; each join is a `Select`.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Program name.
+    pub name: String,
+    /// Values and operations.
+    pub dfg: Dfg,
+    /// All live operations, in order.
+    pub order: Vec<Inst>,
+    /// What leaves at the end.
+    pub verdict: Verdict,
+}
+
+/// One lookup in a keyed map (hash kinds): the key is presented in `issue`, the entry exists from
+/// stage `issue + TargetDesc::hash_latency`. Lookups in array kinds are plain comparisons and need no port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupPort {
+    /// The map.
+    pub map: MapId,
+    /// The `MapLookup`.
+    pub inst: Inst,
+    /// Stage in which the key is presented.
+    pub issue: Stage,
+}
+
+/// One access to a map's value memory: the row of `entry` is requested in stage `issue`; the row is there in stage
+/// `issue + TargetDesc::value_latency`, where every operation in `accesses` is placed; a changed
+/// row is written back at the end of that stage, and is seen by the next packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValuePort {
+    /// The map.
+    pub map: MapId,
+    /// The entry whose row is read.
+    pub entry: Value,
+    /// Stage in which the row is requested.
+    pub issue: Stage,
+    /// `MapLoad`, `MapStore` and `MapAtomic` operations, in program order.
+    pub accesses: Vec<Inst>,
+}
+
+/// How the output gets one byte of the packet window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ByteExit {
+    /// Never written: the byte from the packet FIFO is good.
+    Original,
+    /// The pipeline's byte replaces the FIFO's if any of these predicates is 1 (an empty list: always).
+    /// Each predicate is carried to the exit like a live value.
+    Patched(Vec<Value>),
+}
+
+/// A byte of the packet window, by coordinate (negative: headroom).
+pub type ByteCoord = i32;
+
+/// What is registered between stage `n` and stage `n + 1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boundary {
+    /// Live values, ascending.
+    pub values: Vec<Value>,
+    /// Live window bytes, ascending.
+    pub bytes: Vec<ByteCoord>,
+}
+
+/// A scheduled pipeline: one packet enters per clock, each stage takes one clock.
+#[derive(Clone, Debug)]
+pub struct StagedPipeline {
+    /// The operations, with `order` refined so that it ascends by stage.
+    pub pipeline: Pipeline,
+    /// What it was scheduled for.
+    pub target: TargetDesc,
+    /// Number of stages.
+    pub num_stages: u32,
+    /// Stage of every operation in `order`.
+    pub stage_of: SecondaryMap<Inst, Stage>,
+    /// Register boundaries: `boundaries[n]` lies after stage `n`; there are `num_stages` of them, and
+    /// the last feeds the descriptor FIFO: it holds the verdict values, the patched bytes and their predicates.
+    pub boundaries: Vec<Boundary>,
+    /// Lookups in keyed maps.
+    pub lookups: Vec<LookupPort>,
+    /// Accesses to value memories. A map that the program writes has exactly one.
+    pub value_ports: Vec<ValuePort>,
+    /// Bytes of headroom in the window: the most negative coordinate that the program can touch, negated.
+    pub headroom: u32,
+    /// Bytes of the packet in the window: one more than the largest coordinate that the program can touch.
+    pub window: u32,
+    /// How each written byte reaches the output, ascending by coordinate; absent bytes are `Original`.
+    pub exits: Vec<(ByteCoord, ByteExit)>,
+}

@@ -1,0 +1,3 @@
+//! The `beeline` command-line tool: parse arguments, call the libraries, render.
+
+fn main() {}
