@@ -1,1 +1,23 @@
-//! hdl-templates
+//! The hardware side of Beeline: the hand-written RTL cell library that generated designs instantiate, and the
+//! templates of the generated modules. Stands between `beeline-backends` (which renders) and the tools
+//! (Verilator, Yosys) that read the result.
+
+pub mod tools;
+
+/// Every library cell as `(file name, text)`, in an order in which each file follows those it instantiates.
+///
+/// All cells are SystemVerilog in the subset of `docs/rtl-style.md`; each file holds the module it is named after.
+pub fn cells() -> &'static [(&'static str, &'static str)] {
+    &[
+        (
+            "bl_packet_fifo.sv",
+            include_str!("../rtl/bl_packet_fifo.sv"),
+        ),
+        ("bl_desc_fifo.sv", include_str!("../rtl/bl_desc_fifo.sv")),
+        ("bl_framer.sv", include_str!("../rtl/bl_framer.sv")),
+        ("bl_value_ram.sv", include_str!("../rtl/bl_value_ram.sv")),
+        ("bl_key_table.sv", include_str!("../rtl/bl_key_table.sv")),
+        ("bl_deparser.sv", include_str!("../rtl/bl_deparser.sv")),
+        ("bl_host.sv", include_str!("../rtl/bl_host.sv")),
+    ]
+}
