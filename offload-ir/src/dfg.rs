@@ -53,7 +53,10 @@ pub struct InstData {
     pub op: Op,
     /// Its result, if it has one. Stores have none; every other operation has one.
     pub result: Option<Value>,
-    /// Predicate (`i1`) of an effect, in a `Pipeline` only. `None` means always.
+    /// Predicate (`i1`), in a `Pipeline` only. Of an effect: it happens only if this is 1; `None` means always.
+    /// Of a `MapLookup` or `MapLoad`: the result matters only if this is 1 (the operation itself is executed
+    /// speculatively); written by `if_convert`, used and removed by `share_ports`, which lets exclusive accesses share
+    /// a port. No other operation has one.
     pub pred: Option<Value>,
     /// Where in the user's program it comes from.
     pub src: PackedOption<Src>,

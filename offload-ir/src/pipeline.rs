@@ -61,6 +61,16 @@ pub enum ByteExit {
 pub type ByteCoord = i32;
 
 /// What is registered between stage `n` and stage `n + 1`.
+///
+/// A value is live from the stage that makes it (of a lookup in a keyed map: `issue + hash_latency`) to the last stage that
+/// uses it; constants and `EntryConst`s are never registered. Trace inputs are made in stage 0.
+///
+/// A window byte is *present* in a stage if the boundary before it holds the byte (in stage 0: every byte of the window) or if an
+/// earlier operation of that stage stored to it at a constant coordinate. Within a stage, packet operations work on the present bytes in
+/// the order of `order`: a load reads present bytes only; a store with a predicate leaves the old content of a
+/// present byte if the predicate is 0, and defines an absent byte anyway (its old content is not needed, the exit's
+/// predicates choose the packet FIFO's byte); a store at a variable coordinate finds all bytes that it may touch present; `PktZero`
+/// clears the present bytes in its range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Boundary {
     /// Live values, ascending.
@@ -78,7 +88,7 @@ pub struct StagedPipeline {
     pub target: TargetDesc,
     /// Number of stages.
     pub num_stages: u32,
-    /// Stage of every operation in `order`.
+    /// Stage of every operation in `order`; of a lookup in a keyed map, the stage in which its key is presented.
     pub stage_of: SecondaryMap<Inst, Stage>,
     /// Register boundaries: `boundaries[n]` lies after stage `n`; there are `num_stages` of them, and
     /// the last feeds the descriptor FIFO: it holds the verdict values, the patched bytes and their predicates.
