@@ -2,6 +2,7 @@
 
 use crate::insn::{Pc, Reg};
 use crate::program::Program;
+use beeline_ir::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 
 /// What is known of a 64-bit number: `value` on the bits where `mask` is 0 (the kernel's tristate number: a set
@@ -69,6 +70,10 @@ pub enum PtrKind {
     MapValue(usize),
     /// The map itself.
     Map(usize),
+    /// A map found in a map of maps: index of the outer map in `Program::maps`.
+    InnerMap(usize),
+    /// Value of such an inner map: index of the outer map.
+    InnerMapValue(usize),
     /// A function (callback): first slot.
     Func(Pc),
     /// Other memory, such as a ring buffer record; a small number that the verifier chose.
@@ -153,6 +158,7 @@ impl Facts {
 pub struct VerifiedProgram {
     pub(crate) program: Program,
     pub(crate) facts: Facts,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl VerifiedProgram {
@@ -164,5 +170,10 @@ impl VerifiedProgram {
     /// What was proved.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What the user should know although the program was accepted.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 }
