@@ -82,6 +82,12 @@ impl MapKind {
         }
     }
 
+    /// True for kinds whose hardware form has a key table (`docs/rtl-interface.md`): the hash kinds, and the redirect
+    /// maps, in which presence of a key is all that a program sees. The others are arrays: the slot is the index.
+    pub fn has_key_table(self) -> bool {
+        !matches!(self, MapKind::Array | MapKind::PercpuArray)
+    }
+
     /// True for kinds whose entries are addressed by a dense `u32` index.
     pub fn is_array_like(self) -> bool {
         matches!(
