@@ -1,1 +1,3 @@
-//! testbench
+//! The testbench: traffic, engines, comparison.
+
+pub mod traffic;
