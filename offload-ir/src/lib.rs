@@ -5,11 +5,14 @@ pub mod diagnostic;
 pub mod entities;
 pub mod function;
 pub mod hash;
+pub mod if_convert;
 pub mod map;
 pub mod op;
 pub mod pipeline;
 pub mod random;
 pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod validate;
 
 pub use dfg::{Dfg, Ty, ValueDef};

@@ -90,7 +90,12 @@ pub struct Bounds {
 impl Bounds {
     /// Bounds of the constant offset `c`.
     pub fn constant(c: i64) -> Self {
-        Self { min: c, max: c, known_mask: u64::MAX, known_bits: c as u64 }
+        Self {
+            min: c,
+            max: c,
+            known_mask: u64::MAX,
+            known_bits: c as u64,
+        }
     }
 
     /// The only possible offset, if there is just one.
@@ -249,7 +254,11 @@ impl Op {
                 g(a);
                 g(b);
             }
-            Op::Select { cond, if_true, if_false } => {
+            Op::Select {
+                cond,
+                if_true,
+                if_false,
+            } => {
                 g(cond);
                 g(if_true);
                 g(if_false);
@@ -261,7 +270,9 @@ impl Op {
                 g(base);
                 g(off);
             }
-            Op::PktStore { base, off, value, .. } => {
+            Op::PktStore {
+                base, off, value, ..
+            } => {
                 g(base);
                 g(off);
                 g(value);
@@ -275,12 +286,20 @@ impl Op {
                 g(entry);
                 g(off);
             }
-            Op::MapStore { entry, off, value, .. } => {
+            Op::MapStore {
+                entry, off, value, ..
+            } => {
                 g(entry);
                 g(off);
                 g(value);
             }
-            Op::MapAtomic { entry, off, value, expected, .. } => {
+            Op::MapAtomic {
+                entry,
+                off,
+                value,
+                expected,
+                ..
+            } => {
                 g(entry);
                 g(off);
                 g(value);
