@@ -1,0 +1,131 @@
+//! Content of the hash kinds: HASH, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH, DEVMAP_HASH.
+
+use super::keys::KeyTable;
+use super::{check_flags, Errno, Slot};
+use beeline_ir::map::MapKind;
+
+/// Keys and slots of a hash map.
+#[derive(Clone, Debug)]
+pub struct HashTable {
+    keys: KeyTable,
+    max_entries: u32,
+    replace: Replace,
+    lru: Option<LruOrder>,
+}
+
+/// What an update does to an entry that exists.
+#[derive(Clone, Debug)]
+enum Replace {
+    /// Writes into the same slot (per-CPU kinds; LRU kinds too, see `docs/semantics.md`).
+    InPlace,
+    /// Writes the spare slot, which then is the entry; the old slot becomes the spare. A pointer obtained
+    /// before the update still sees the old value, as in the kernel.
+    Swap { spare: Option<Slot> },
+}
+
+impl HashTable {
+    /// An empty table of `kind`.
+    pub fn new(kind: MapKind, key_size: u32, max_entries: u32) -> Self {
+        let lru = matches!(kind, MapKind::LruHash | MapKind::LruPercpuHash).then(LruOrder::new);
+        let replace = match kind {
+            MapKind::Hash | MapKind::DevmapHash => Replace::Swap { spare: None },
+            _ => Replace::InPlace,
+        };
+        Self { keys: KeyTable::new(key_size), max_entries, replace, lru }
+    }
+
+    /// The slot of `key`.
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> Option<Slot> {
+        self.keys.find(key)
+    }
+
+    /// Marks the entry in `slot` as the youngest, in LRU kinds.
+    #[inline]
+    pub fn touch(&mut self, slot: Slot) {
+        if let Some(lru) = &mut self.lru {
+            lru.unlink(slot);
+            lru.push(slot);
+        }
+    }
+
+    /// The slot into which the value of `key` is to be written; makes the entry.
+    pub fn place(&mut self, key: &[u8], flags: u64) -> Result<Slot, Errno> {
+        let old = self.keys.find(key);
+        check_flags(flags, old.is_some())?;
+        let Some(old) = old else {
+            return self.create(key);
+        };
+        if let Replace::Swap { spare } = &mut self.replace {
+            let slot = spare.take().unwrap_or_else(|| self.keys.take_slot());
+            *spare = self.keys.relocate(key, slot);
+            return Ok(slot);
+        }
+        self.touch(old);
+        Ok(old)
+    }
+
+    fn create(&mut self, key: &[u8]) -> Result<Slot, Errno> {
+        if self.keys.len() >= self.max_entries as usize {
+            let oldest = self.lru.as_ref().map(LruOrder::oldest).ok_or(Errno::TOOBIG)?;
+            let evicted = self.keys.key(oldest).to_vec();
+            self.remove(&evicted)?;
+        }
+        let slot = self.keys.take_slot();
+        self.keys.insert(key, slot);
+        if let Some(lru) = &mut self.lru {
+            lru.push(slot);
+        }
+        Ok(slot)
+    }
+
+    /// Deletes `key`.
+    pub fn remove(&mut self, key: &[u8]) -> Result<(), Errno> {
+        let slot = self.keys.remove(key).ok_or(Errno::NOENT)?;
+        if let Some(lru) = &mut self.lru {
+            lru.unlink(slot);
+        }
+        Ok(())
+    }
+
+    /// Keys with their slots, in no useful order.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Slot)> {
+        self.keys.slots().map(|s| (self.keys.key(s), s))
+    }
+}
+
+/// Entries by age: a doubly linked ring through position 0; slot `s` stands at position `s + 1`.
+#[derive(Clone, Debug)]
+struct LruOrder {
+    older: Vec<u32>,
+    younger: Vec<u32>,
+}
+
+impl LruOrder {
+    fn new() -> Self {
+        Self { older: vec![0], younger: vec![0] }
+    }
+
+    fn oldest(&self) -> Slot {
+        self.younger[0] - 1
+    }
+
+    fn push(&mut self, slot: Slot) {
+        let p = slot as usize + 1;
+        if self.older.len() <= p {
+            self.older.resize(p + 1, 0);
+            self.younger.resize(p + 1, 0);
+        }
+        let youngest = self.older[0];
+        (self.older[p], self.younger[p]) = (youngest, 0);
+        self.younger[youngest as usize] = p as u32;
+        self.older[0] = p as u32;
+    }
+
+    fn unlink(&mut self, slot: Slot) {
+        let p = slot as usize + 1;
+        let (older, younger) = (self.older[p], self.younger[p]);
+        self.younger[older as usize] = younger;
+        self.older[younger as usize] = older;
+    }
+}
