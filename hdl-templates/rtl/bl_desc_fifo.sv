@@ -21,8 +21,12 @@ module bl_desc_fifo #(
     output logic      [WIDTH-1:0] head_data,
     input  wire logic             pop
 );
-  if (WIDTH < 1) $error("bl_desc_fifo: WIDTH must be at least 1");
-  if (DEPTH < 2 || (DEPTH & (DEPTH - 1)) != 0) $error("bl_desc_fifo: DEPTH must be a power of two, at least 2");
+  if (WIDTH < 1) begin : gen_check_width
+    $error("bl_desc_fifo: WIDTH must be at least 1");
+  end
+  if (DEPTH < 2 || (DEPTH & (DEPTH - 1)) != 0) begin : gen_check_depth
+    $error("bl_desc_fifo: DEPTH must be a power of two, at least 2");
+  end
 
   localparam int AW = $clog2(DEPTH);
 

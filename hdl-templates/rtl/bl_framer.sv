@@ -42,9 +42,15 @@ module bl_framer #(
     output logic      [31:0]            out_queue,
     output logic      [31:0]            out_packet_index
 );
-  if (BUS_BYTES < 8 || (BUS_BYTES & (BUS_BYTES - 1)) != 0) $error("bl_framer: BUS_BYTES must be a power of two, at least 8");
-  if (WINDOW < 1) $error("bl_framer: WINDOW must be at least 1");
-  if (DESC_DEPTH < 2 || (DESC_DEPTH & (DESC_DEPTH - 1)) != 0) $error("bl_framer: DESC_DEPTH must be a power of two, at least 2");
+  if (BUS_BYTES < 8 || (BUS_BYTES & (BUS_BYTES - 1)) != 0) begin : gen_check_bus
+    $error("bl_framer: BUS_BYTES must be a power of two, at least 8");
+  end
+  if (WINDOW < 1) begin : gen_check_window
+    $error("bl_framer: WINDOW must be at least 1");
+  end
+  if (DESC_DEPTH < 2 || (DESC_DEPTH & (DESC_DEPTH - 1)) != 0) begin : gen_check_depth
+    $error("bl_framer: DESC_DEPTH must be a power of two, at least 2");
+  end
 
   localparam int NWB     = (WINDOW + BUS_BYTES - 1) / BUS_BYTES;  // beats of the window
   localparam int LANE_W  = $clog2(BUS_BYTES);                     // bits of a byte's place in its beat
@@ -106,9 +112,10 @@ module bl_framer #(
   assign tail_lanes = s_axis_tuser[LANE_W-1:0];
   assign full_beats = s_axis_tuser[15:LANE_W];
 
-  for (genvar l = 0; l < BUS_BYTES; l++) begin : gen_tail
+  for (genvar l = 0; l < BUS_BYTES - 1; l++) begin : gen_tail
     assign tail_mask[l] = tail_lanes > LANE_W'(l);
   end
+  assign tail_mask[BUS_BYTES-1] = 1'b0;  // a beat whose last byte is inside is full
 
   for (genvar b = 0; b < WINDOW; b++) begin : gen_window
     localparam int BEAT = b / BUS_BYTES;

@@ -52,6 +52,202 @@ module bl_host #(
     input  wire logic                     retire_valid,
     input  wire logic [31:0]              retire_code
 );
+  if (KEY_BYTES < 1 || KEY_BYTES > 256 || VALUE_BYTES < 1 || VALUE_BYTES > 61440) begin : gen_check
+    $error("bl_host: KEY_BYTES must be 1 to 256, VALUE_BYTES 1 to 61440");
+  end
+
+  localparam int KEY_WORDS   = (KEY_BYTES + 3) / 4;
+  localparam int VALUE_WORDS = (VALUE_BYTES + 3) / 4;
+
+  // Word addresses.
+  localparam bit [13:0] A_ID         = 14'h0000;
+  localparam bit [13:0] A_VERSION    = 14'h0001;
+  localparam bit [13:0] A_CTRL       = 14'h0002;
+  localparam bit [13:0] A_MAP        = 14'h0003;
+  localparam bit [13:0] A_SLOT       = 14'h0004;
+  localparam bit [13:0] A_PRESENT    = 14'h0005;
+  localparam bit [13:0] A_PACKETS_LO = 14'h0008;
+  localparam bit [13:0] A_PACKETS_HI = 14'h0009;
+  localparam bit [13:0] A_ACTION     = 14'h000c;
+  localparam bit [13:0] A_KEY        = 14'h0040;
+  localparam bit [13:0] A_VALUE      = 14'h0400;
+
+  localparam bit [1:0] OKAY   = 2'b00;
+  localparam bit [1:0] SLVERR = 2'b10;
+
+  // `old_word` with the bytes of `new_word` that `strobe` selects.
+  function automatic logic [31:0] merge(input logic [31:0] old_word, input logic [31:0] new_word, input logic [3:0] strobe);
+    for (int i = 0; i < 4; i++) merge[8*i+:8] = strobe[i] ? new_word[8*i+:8] : old_word[8*i+:8];
+  endfunction
+
+  // ---------------------------------------------------------------------------------------- request
+  logic                      busy_q;
+  logic                      insert_q;
+  logic                      write_q;
+  logic [7:0]                map_q;
+  logic [31:0]               slot_q;
+  logic                      present_q;
+  logic [32*KEY_WORDS-1:0]   key_q;
+  logic [32*VALUE_WORDS-1:0] value_q;
+
+  logic        write_go;     // address and data of a write are here and are taken
+  logic        write_ok;     // the register is there and no request is under way
+  logic [13:0] write_at;
+  logic        at_key;
+  logic        at_value;
+  logic        start;
+  logic        bvalid_q;
+  logic [1:0]  bresp_q;
+
+  assign write_go       = s_axil_awvalid && s_axil_wvalid && !bvalid_q;
+  assign write_at       = s_axil_awaddr[15:2];
+  assign s_axil_awready = write_go;
+  assign s_axil_wready  = write_go;
+  assign s_axil_bvalid  = bvalid_q;
+  assign s_axil_bresp   = bresp_q;
+
+  assign at_key   = write_at >= A_KEY && write_at < A_KEY + 14'(KEY_WORDS);
+  assign at_value = write_at >= A_VALUE && (write_at - A_VALUE) < 14'(VALUE_WORDS);
+  assign start    = write_go && write_ok && write_at == A_CTRL && s_axil_wstrb[0] && s_axil_wdata[0];
+
+  always_comb begin
+    unique case (write_at)
+      A_CTRL, A_MAP, A_SLOT, A_PRESENT: write_ok = !busy_q;
+      default:                          write_ok = !busy_q && (at_key || at_value);
+    endcase
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      busy_q   <= 1'b0;
+      insert_q <= 1'b0;
+      bvalid_q <= 1'b0;
+    end else begin
+      insert_q <= start;
+      if (start) busy_q <= 1'b1;
+      else if (token_done) busy_q <= 1'b0;
+      if (write_go) bvalid_q <= 1'b1;
+      else if (s_axil_bready) bvalid_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (write_go) bresp_q <= write_ok ? OKAY : SLVERR;
+    if (start) write_q <= s_axil_wdata[1];
+  end
+
+  always_ff @(posedge clk) begin
+    if (write_go && write_ok) begin
+      if (write_at == A_MAP && s_axil_wstrb[0]) map_q <= s_axil_wdata[7:0];
+      if (write_at == A_SLOT) slot_q <= merge(slot_q, s_axil_wdata, s_axil_wstrb);
+      if (write_at == A_PRESENT && s_axil_wstrb[0]) present_q <= s_axil_wdata[0];
+      for (int w = 0; w < KEY_WORDS; w++) begin
+        if (write_at == A_KEY + 14'(w)) key_q[32*w+:32] <= merge(key_q[32*w+:32], s_axil_wdata, s_axil_wstrb);
+      end
+      for (int w = 0; w < VALUE_WORDS; w++) begin
+        if (write_at == A_VALUE + 14'(w)) value_q[32*w+:32] <= merge(value_q[32*w+:32], s_axil_wdata, s_axil_wstrb);
+      end
+    end
+    if (found_key_valid) begin
+      present_q <= found_present;
+      key_q     <= (32 * KEY_WORDS)'(found_key);
+    end
+    if (found_value_valid) value_q <= (32 * VALUE_WORDS)'(found_value);
+  end
+
+  assign token_insert = insert_q;
+  assign req_write    = write_q;
+  assign req_map      = map_q;
+  assign req_slot     = slot_q;
+  assign req_present  = present_q;
+  assign req_key      = key_q[8*KEY_BYTES-1:0];
+  assign req_value    = value_q[8*VALUE_BYTES-1:0];
+
+  // ---------------------------------------------------------------------------------------- counters
+  // One more register between the deparser, whose `retire_valid` comes late, and the adders.
+  logic         retired_q;
+  logic [2:0]   action_q;   // ABORTED for every code that is not an action
+  logic [63:0]  packets_q;
+  logic [159:0] actions_q;  // 32 bits by action
+
+  always_ff @(posedge clk) begin
+    action_q <= retire_code <= 32'd4 ? retire_code[2:0] : 3'd0;
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      retired_q <= 1'b0;
+      packets_q <= '0;
+      actions_q <= '0;
+    end else begin
+      retired_q <= retire_valid;
+      if (retired_q) packets_q <= packets_q + 1'b1;
+      for (int a = 0; a < 5; a++) begin
+        if (retired_q && action_q == 3'(a)) actions_q[32*a+:32] <= actions_q[32*a+:32] + 1'b1;
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------------------------------- reads
+  logic        read_go;
+  logic [13:0] read_at;
+  logic [31:0] read_data;
+  logic        read_ok;
+  logic        rvalid_q;
+  logic [31:0] rdata_q;
+  logic [1:0]  rresp_q;
+  logic [31:0] packets_hi_q;  // taken with the low word, so that the pair belongs together
+
+  assign s_axil_arready = !rvalid_q;
+  assign s_axil_rvalid  = rvalid_q;
+  assign s_axil_rdata   = rdata_q;
+  assign s_axil_rresp   = rresp_q;
+
+  assign read_go = s_axil_arvalid && !rvalid_q;
+  assign read_at = s_axil_araddr[15:2];
+
+  always_comb begin
+    read_ok   = 1'b1;
+    read_data = '0;
+    unique case (read_at)
+      A_ID:         read_data = 32'h4245_454c;
+      A_VERSION:    read_data = 32'd1;
+      A_CTRL:       read_data = {31'd0, busy_q};
+      A_MAP:        read_data = {24'd0, map_q};
+      A_SLOT:       read_data = slot_q;
+      A_PRESENT:    read_data = {31'd0, present_q};
+      A_PACKETS_LO: read_data = packets_q[31:0];
+      A_PACKETS_HI: read_data = packets_hi_q;
+      default:      read_ok = 1'b0;
+    endcase
+    for (int a = 0; a < 5; a++) begin
+      if (read_at == A_ACTION + 14'(a)) {read_ok, read_data} = {1'b1, actions_q[32*a+:32]};
+    end
+    for (int w = 0; w < KEY_WORDS; w++) begin
+      if (read_at == A_KEY + 14'(w)) {read_ok, read_data} = {1'b1, key_q[32*w+:32]};
+    end
+    for (int w = 0; w < VALUE_WORDS; w++) begin
+      if (read_at == A_VALUE + 14'(w)) {read_ok, read_data} = {1'b1, value_q[32*w+:32]};
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) rvalid_q <= 1'b0;
+    else if (read_go) rvalid_q <= 1'b1;
+    else if (s_axil_rready) rvalid_q <= 1'b0;
+  end
+
+  always_ff @(posedge clk) begin
+    if (read_go) begin
+      rdata_q <= read_data;
+      rresp_q <= read_ok ? OKAY : SLVERR;
+      if (read_at == A_PACKETS_LO) packets_hi_q <= packets_q[63:32];
+    end
+  end
+
+  // Registers are whole words: the low address bits do not matter.
+  logic unused_address;
+  assign unused_address = &{1'b0, s_axil_awaddr[1:0], s_axil_araddr[1:0]};
 endmodule
 
 `default_nettype wire

@@ -33,6 +33,89 @@ module bl_key_table #(
     output logic                       hit,
     output logic      [DEPTH_LOG2+1:0] slot
 );
+  if (KEY_W < 1 || DEPTH_LOG2 < 0 || DEPTH_LOG2 > 24) begin : gen_check
+    $error("bl_key_table: KEY_W must be at least 1, DEPTH_LOG2 0 to 24");
+  end
+
+  localparam int BANKS  = 4;
+  localparam int SLOT_W = DEPTH_LOG2 + 2;
+  localparam int INDEX_W = DEPTH_LOG2 > 0 ? DEPTH_LOG2 : 1;  // with DEPTH_LOG2 = 0 the index is one bit that is 0
+
+  logic [KEY_W-1:0]         key_q;           // stage P + 1
+  logic [BANKS-1:0]         match;           // stage P + 1, by bank
+  logic [BANKS*SLOT_W-1:0]  slot_of;         // stage P + 1, by bank
+  logic [BANKS*(KEY_W+1)-1:0] row_of;        // stage P + 1, by bank: {present, key}
+  logic [BANKS-1:0]         row_read;        // stage P + 1, by bank: the host's read is in `row_of`
+  logic                     hit_q;
+  logic [SLOT_W-1:0]        slot_q;
+
+  always_ff @(posedge clk) key_q <= key;
+
+  for (genvar b = 0; b < BANKS; b++) begin : gen_bank
+    logic [INDEX_W-1:0] index;
+    logic [INDEX_W-1:0] index_q;
+    logic [INDEX_W-1:0] host_index;
+    logic               bank_sel;
+    logic [KEY_W:0]     row;
+
+    if (DEPTH_LOG2 > 0) begin : gen_hash
+      for (genvar i = 0; i < DEPTH_LOG2; i++) begin : gen_bit
+        assign index[i] = ^(key & MASKS[(b*DEPTH_LOG2+i)*KEY_W+:KEY_W]);
+      end
+      assign host_index                 = host_slot[DEPTH_LOG2-1:0];
+      assign slot_of[b*SLOT_W+:SLOT_W] = {2'(b), index_q};
+    end else begin : gen_no_hash
+      assign index                      = '0;
+      assign host_index                 = '0;
+      assign slot_of[b*SLOT_W+:SLOT_W] = 2'(b);
+
+      logic unused_masks;
+      assign unused_masks = &{1'b0, MASKS, index_q};
+    end
+
+    always_ff @(posedge clk) index_q <= index;
+
+    assign bank_sel = host_sel && host_slot[SLOT_W-1:DEPTH_LOG2] == 2'(b);
+
+    bl_value_ram #(
+        .WIDTH   (KEY_W + 1),
+        .DEPTH   (1 << DEPTH_LOG2),
+        .WRITABLE(1'b0)
+    ) u_slots (
+        .clk        (clk),
+        .index      (index),
+        .host_sel   (bank_sel),
+        .host_write (host_write),
+        .host_slot  (host_index),
+        .host_row   ({host_present, host_key}),
+        .row        (row),
+        .wr_en      (1'b0),
+        .wr_row     ('0),
+        .host_rvalid(row_read[b])
+    );
+
+    assign match[b]                         = row[KEY_W] && (row[KEY_W-1:0] == key_q);
+    assign row_of[b*(KEY_W+1)+:(KEY_W+1)] = row;
+  end
+
+  always_ff @(posedge clk) begin
+    hit_q <= |match;
+    if (match[0]) slot_q <= slot_of[0*SLOT_W+:SLOT_W];
+    else if (match[1]) slot_q <= slot_of[1*SLOT_W+:SLOT_W];
+    else if (match[2]) slot_q <= slot_of[2*SLOT_W+:SLOT_W];
+    else slot_q <= slot_of[3*SLOT_W+:SLOT_W];
+  end
+
+  assign hit  = hit_q;
+  assign slot = slot_q;
+
+  always_comb begin
+    {host_rpresent, host_rkey} = '0;
+    for (int b = 0; b < BANKS; b++) begin
+      if (row_read[b]) {host_rpresent, host_rkey} = row_of[b*(KEY_W+1)+:(KEY_W+1)];
+    end
+  end
+  assign host_rvalid = |row_read;
 endmodule
 
 `default_nettype wire

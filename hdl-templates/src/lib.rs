@@ -17,6 +17,9 @@ pub fn cells() -> &'static [(&'static str, &'static str)] {
         ("bl_framer.sv", include_str!("../rtl/bl_framer.sv")),
         ("bl_value_ram.sv", include_str!("../rtl/bl_value_ram.sv")),
         ("bl_key_table.sv", include_str!("../rtl/bl_key_table.sv")),
+        ("bl_merge.sv", include_str!("../rtl/bl_merge.sv")),
+        ("bl_emit.sv", include_str!("../rtl/bl_emit.sv")),
+        ("bl_align.sv", include_str!("../rtl/bl_align.sv")),
         ("bl_deparser.sv", include_str!("../rtl/bl_deparser.sv")),
         ("bl_host.sv", include_str!("../rtl/bl_host.sv")),
     ]
