@@ -1,0 +1,124 @@
+//! Loading an object file: ELF bytes to [`Object`], which lists programs and maps and links a program on request.
+
+pub(crate) mod error;
+pub(crate) mod functions;
+mod link;
+mod maps;
+mod select;
+
+pub use error::LoadError;
+pub use functions::{ProgramInfo, Purpose};
+
+use crate::btf::{Btf, BtfExt, TypeId};
+use crate::elf::{Image, SectionId};
+use crate::program::MapDef;
+use beeline_ir::diagnostic::Diagnostic;
+use error::{within, BROKEN_BTF, BROKEN_BTF_EXT, HELP_REBUILD, RELOCATION_TYPE};
+use functions::Function;
+
+/// Relocation types of the BPF ELF ABI.
+pub(crate) mod relocation {
+    /// Address of a map, datum or function in a 64-bit immediate load.
+    pub const IMM64: u32 = 1;
+    /// 64-bit address in data.
+    pub const ABS64: u32 = 2;
+    /// 32-bit address in data.
+    pub const ABS32: u32 = 3;
+    /// 32-bit address in BTF, not for a loader.
+    pub const NODYLD32: u32 = 4;
+    /// Call.
+    pub const CALL: u32 = 10;
+}
+
+/// A loaded object file.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Path or name, for messages.
+    pub name: String,
+    /// Programs, in file order.
+    pub programs: Vec<ProgramInfo>,
+    /// Maps that Beeline knows, in file order; instructions refer to them by position.
+    pub maps: Vec<MapDef>,
+    /// License string, if there is one.
+    pub license: Option<String>,
+    /// Types, if there are any.
+    pub btf: Option<Btf>,
+    ext: BtfExt,
+    image: Image,
+    functions: Vec<Function>,
+    map_places: Vec<maps::MapPlace>,
+}
+
+/// Reads the object file `bytes`; `name` is used in messages.
+pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
+    let image = Image::read(bytes, name)?;
+    let (btf, ext) = read_btf(&image)?;
+    check_relocation_types(&image)?;
+    let functions = functions::functions(&image)?;
+    let programs = functions::programs(&image, &functions);
+    let (maps, map_places) = maps::read(&image, btf.as_ref(), &functions)?;
+    let license = read_license(&image);
+    let name = name.into();
+    Ok(Object { name, programs, maps, license, btf, ext, image, functions, map_places })
+}
+
+impl Object {
+    /// BTF types of the key and value of map `map`, where the object has them.
+    pub fn map_types(&self, map: usize) -> Option<(TypeId, TypeId)> {
+        self.map_places.iter().find(|p| p.map == Ok(map)).and_then(|p| p.types)
+    }
+}
+
+fn read_btf(image: &Image) -> Result<(Option<Btf>, BtfExt), Diagnostic> {
+    let broken = |code, section: &str, e| {
+        Diagnostic::error(code, format!("malformed {section}: {e}"))
+            .at(within(&image.name, format!("section {section}")))
+            .help(HELP_REBUILD)
+    };
+    let Some(section) = image.section_named(".BTF") else {
+        return Ok((None, BtfExt::default()));
+    };
+    let btf = Btf::parse(image.data(section)).map_err(|e| broken(BROKEN_BTF, ".BTF", e))?;
+    let ext = match image.section_named(".BTF.ext") {
+        Some(section) => BtfExt::parse(image.data(section), &btf)
+            .map_err(|e| broken(BROKEN_BTF_EXT, ".BTF.ext", e))?,
+        None => BtfExt::default(),
+    };
+    Ok((Some(btf), ext))
+}
+
+/// Relocations matter in code and in map definitions; those of BTF and debug info change nothing here.
+fn check_relocation_types(image: &Image) -> Result<(), Diagnostic> {
+    use relocation::{ABS32, ABS64, CALL, IMM64, NODYLD32};
+    for s in &image.sections {
+        let allowed: &[u32] = match s.name.as_str() {
+            ".maps" => &[IMM64, ABS64],
+            _ if s.exec => &[IMM64, CALL],
+            name if maps::is_data(name) => &[IMM64, ABS64, ABS32, NODYLD32],
+            _ => continue,
+        };
+        if let Some(r) = s.relocs.iter().find(|r| !allowed.contains(&r.kind)) {
+            let symbol = &image.symbols[r.symbol].name;
+            let message = format!(
+                "unknown relocation type {} at byte 0x{:x}, against symbol `{symbol}`",
+                r.kind, r.offset
+            );
+            return Err(Diagnostic::error(RELOCATION_TYPE, message)
+                .at(within(&image.name, format!("section {}", s.name)))
+                .help("rebuild the object with clang 10 or later"));
+        }
+    }
+    Ok(())
+}
+
+fn read_license(image: &Image) -> Option<String> {
+    let data = image.data(image.section_named("license")?);
+    let text = data.split(|b| *b == 0).next()?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+/// The section with a place in it, for a message.
+fn byte_place(image: &Image, section: SectionId, offset: u64) -> String {
+    let name = image.sections.get(section).map_or("?", |s| s.name.as_str());
+    format!("section {name} at byte 0x{offset:x}")
+}
