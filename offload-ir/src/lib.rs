@@ -1,5 +1,6 @@
 //! The Beeline intermediate representation.
 
+pub mod analysis;
 pub mod dfg;
 pub mod diagnostic;
 pub mod entities;
@@ -13,6 +14,7 @@ pub mod random;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod text;
 pub mod validate;
 
 pub use dfg::{Dfg, Ty, ValueDef};

@@ -73,6 +73,21 @@ pub enum Input {
     Seed,
 }
 
+impl Input {
+    /// Width of the input.
+    pub fn bits(self) -> u8 {
+        match self {
+            Input::PacketLen => 16,
+            Input::TimeNs => 64,
+            Input::IngressIfindex
+            | Input::RxQueueIndex
+            | Input::CpuId
+            | Input::PacketIndex
+            | Input::Seed => 32,
+        }
+    }
+}
+
 /// Verified bounds of an offset operand: `min <= offset <= max`, and
 /// `offset & known_mask == known_bits`. They hold whenever the access executes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -238,11 +253,27 @@ pub enum Op {
 impl Op {
     /// Calls `f` on every operand, in a fixed order.
     pub fn for_each_arg(&self, mut f: impl FnMut(Value)) {
-        let mut copy = self.clone();
-        copy.map_args(|v| {
-            f(v);
-            v
-        });
+        match self {
+            Op::Const(_) | Op::Input(_) | Op::EntryConst { .. } => {}
+            Op::Bin(_, a, b) | Op::Cmp(_, a, b) => [*a, *b].into_iter().for_each(f),
+            Op::Select { cond, if_true, if_false } => {
+                [*cond, *if_true, *if_false].into_iter().for_each(f)
+            }
+            Op::Zext(a) | Op::Sext(a) | Op::Bswap(a) | Op::EntryIsNull(a) => f(*a),
+            Op::Extract { value, .. } => f(*value),
+            Op::Concat(parts) => parts.iter().copied().for_each(f),
+            Op::PktLoad { base, off, .. } => [*base, *off].into_iter().for_each(f),
+            Op::PktStore { base, off, value, .. } => [*base, *off, *value].into_iter().for_each(f),
+            Op::PktZero { from, to } => [*from, *to].into_iter().for_each(f),
+            Op::MapLookup { key, .. } => key.iter().copied().for_each(f),
+            Op::MapLoad { entry, off, .. } => [*entry, *off].into_iter().for_each(f),
+            Op::MapStore { entry, off, value, .. } => {
+                [*entry, *off, *value].into_iter().for_each(f)
+            }
+            Op::MapAtomic { entry, off, value, expected, .. } => {
+                [*entry, *off, *value].into_iter().chain(*expected).for_each(f);
+            }
+        }
     }
 
     /// Replaces every operand by `f(operand)`, in a fixed order.
@@ -326,6 +357,30 @@ impl Op {
             self,
             Op::PktLoad { .. } | Op::MapLookup { .. } | Op::MapLoad { .. } | Op::MapAtomic { .. }
         )
+    }
+
+    /// The offset operand of an access to packet or map bytes, and its bounds.
+    pub fn offset(&self) -> Option<(Value, &Bounds)> {
+        match self {
+            Op::PktLoad { off, bounds, .. }
+            | Op::PktStore { off, bounds, .. }
+            | Op::MapLoad { off, bounds, .. }
+            | Op::MapStore { off, bounds, .. }
+            | Op::MapAtomic { off, bounds, .. } => Some((*off, bounds)),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::offset`], to be changed.
+    pub fn offset_mut(&mut self) -> Option<(&mut Value, &mut Bounds)> {
+        match self {
+            Op::PktLoad { off, bounds, .. }
+            | Op::PktStore { off, bounds, .. }
+            | Op::MapLoad { off, bounds, .. }
+            | Op::MapStore { off, bounds, .. }
+            | Op::MapAtomic { off, bounds, .. } => Some((off, bounds)),
+            _ => None,
+        }
     }
 
     /// The map that the operation works on, if any.
