@@ -1,0 +1,4 @@
+//! Scheduling: `Pipeline` to `StagedPipeline`.
+
+pub mod deps;
+pub mod window;
