@@ -7,6 +7,7 @@ mod elf;
 pub mod encode;
 pub mod facts;
 pub mod insn;
+pub mod lift;
 pub mod object;
 pub mod program;
 

@@ -1,0 +1,308 @@
+//! Lift: a verified program becomes a [`Function`] in SSA form.
+//!
+//! What changes on the way:
+//!
+//! * Registers become values; the stack is gone (its bytes become values too).
+//! * Packet pointers become offsets from the packet start, `data_end` becomes the packet length, so a check
+//!   against `data_end` is a comparison of the length.
+//! * A pointer to a map value becomes an entry and an offset; a null check becomes `entry_is_null`.
+//! * `adjust_head` and `adjust_tail` become arithmetic on the packet's start and end.
+//! * Calls between functions of the program are inlined; loops stay (`unroll_loops` removes them for pipelines).
+//! * Each value remembers the instruction it comes from and gets a name where the source suggests one.
+//!
+//! Everything that has no form in the IR is reported at once, with codes `BL04xx`.
+
+mod alu;
+mod graph;
+mod helpers;
+mod memory;
+mod names;
+mod ssa;
+
+use crate::facts::{CallCtx, InsnFacts, PtrKind, RegFact, VerifiedProgram};
+use crate::insn::{Callee, Imm64, Insn, Operand, Pc, Reg};
+use crate::program::Program;
+use beeline_ir::dfg::{SourceLoc, Ty};
+use beeline_ir::entities::{MapId, Src, Value};
+use beeline_ir::function::{Function, Terminator, Verdict};
+use beeline_ir::map::MapDecl;
+use beeline_ir::op::{Input, Op};
+use beeline_ir::{Dfg, Diagnostic};
+use graph::{Graph, Leave, Node};
+use ssa::{Builder, State, Var};
+use std::collections::BTreeMap;
+
+/// Lifts `verified` to SSA form.
+///
+/// # Errors
+/// One diagnostic for each instruction that the IR cannot express.
+pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
+    let program = verified.program();
+    let graph = Graph::build(program, verified.facts());
+    let mut dfg = Dfg::default();
+    for map in &program.maps {
+        dfg.maps.push(MapDecl {
+            name: map.name.clone(),
+            kind: map.kind,
+            key_size: map.key_size,
+            value_size: map.value_size,
+            max_entries: map.max_entries,
+            initial: map.initial.clone(),
+            frozen: map.frozen,
+        });
+    }
+    let mut lift = Lift {
+        verified,
+        program,
+        b: Builder::new(&graph, dfg),
+        ctx: CallCtx(0),
+        pc: Pc(0),
+        depth: 0,
+        sources: BTreeMap::new(),
+        diagnostics: Vec::new(),
+    };
+    for &node in &graph.order {
+        lift.node(&graph, node);
+    }
+    if lift.diagnostics.is_empty() {
+        Ok(lift.b.into_function(program.name.clone()))
+    } else {
+        lift.diagnostics.sort_by_key(|d| d.at.pc);
+        lift.diagnostics.dedup();
+        Err(lift.diagnostics)
+    }
+}
+
+/// State of the walk over the instructions.
+struct Lift<'a> {
+    verified: &'a VerifiedProgram,
+    program: &'a Program,
+    b: Builder<'a>,
+    ctx: CallCtx,
+    pc: Pc,
+    depth: u32,
+    sources: BTreeMap<Pc, Src>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Lift<'_> {
+    fn node(&mut self, graph: &Graph, node: Node) {
+        let data = &graph.nodes[node];
+        self.ctx = data.ctx;
+        self.depth = self.verified.facts().contexts.get(data.ctx.0 as usize).map_or(0, |c| c.depth);
+        self.b.begin(node);
+        if node == 0 {
+            self.initial_state();
+        }
+        let mut pc = data.start;
+        while pc < data.end {
+            let insn = self.program.insns[pc.index()];
+            self.pc = pc;
+            self.b.src = Some(self.source(pc)).into();
+            self.insn(&insn);
+            pc = pc.plus(i64::from(insn.slots()));
+        }
+        let term = self.leave(&data.leave);
+        if self.b.is_header(node) {
+            let trips = self.verified.facts().max_trips.get(&(data.ctx, data.start)).copied();
+            self.b.set_max_trips(node, trips);
+        }
+        self.b.finish(term);
+    }
+
+    /// Before the first instruction: the packet lies at 0, nothing is redirected.
+    fn initial_state(&mut self) {
+        let zero = self.b.iconst(0, 64);
+        let len = self.b.emit(Op::Input(Input::PacketLen), Ty::Int(16));
+        let end = self.b.zext(len, 64);
+        self.name(len, "packet_len");
+        self.b.write(Var::State(State::Start), zero);
+        self.b.write(Var::State(State::End), end);
+        self.b.write(Var::State(State::ValidEnd), end);
+        self.b.write(Var::State(State::RedirectMap), zero);
+        self.b.write(Var::State(State::RedirectKey), zero);
+    }
+
+    fn leave(&mut self, leave: &Leave) -> Terminator {
+        match *leave {
+            Leave::Jump(n) => Terminator::Jump(Builder::target(n)),
+            Leave::Branch(a, b) => {
+                let cond = self.branch_condition();
+                Terminator::Branch {
+                    cond,
+                    if_true: Builder::target(a),
+                    if_false: Builder::target(b),
+                }
+            }
+            Leave::Enter(n) => {
+                for r in 1..=5 {
+                    self.copy_reg((self.depth, r), (self.depth + 1, r));
+                }
+                let frame = self.b.iconst(0, 64);
+                self.b.write(Var::Reg(self.depth + 1, 10), frame);
+                Terminator::Jump(Builder::target(n))
+            }
+            Leave::Return(n) => {
+                self.copy_reg((self.depth, 0), (self.depth - 1, 0));
+                Terminator::Jump(Builder::target(n))
+            }
+            Leave::Exit => Terminator::Ret(self.verdict()),
+            Leave::Dead => Terminator::Unreachable,
+        }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        let r0 = self.reg(Reg::R0);
+        let action = self.b.extract(r0, 0, 32);
+        Verdict {
+            action,
+            start: self.b.read(Var::State(State::Start)),
+            end: self.b.read(Var::State(State::End)),
+            valid_end: self.b.read(Var::State(State::ValidEnd)),
+            redirect_map: self.b.read(Var::State(State::RedirectMap)),
+            redirect_key: self.b.read(Var::State(State::RedirectKey)),
+        }
+    }
+
+    /// Copies a register between frames, with the map entry if it points into a map value.
+    fn copy_reg(&mut self, from: (u32, u8), to: (u32, u8)) {
+        let fact = match self.facts().map(|f| f.regs[usize::from(from.1)]) {
+            Some(fact) if fact != RegFact::Unusable => fact,
+            _ => return,
+        };
+        let v = self.b.read(Var::Reg(from.0, from.1));
+        self.b.write(Var::Reg(to.0, to.1), v);
+        match fact {
+            RegFact::Ptr { kind: PtrKind::MapValue(m), .. } => {
+                let e = self.b.read_entry(Var::RegEntry(from.0, from.1), map_id(m));
+                self.b.write(Var::RegEntry(to.0, to.1), e);
+            }
+            _ => self.b.clear_entry(Var::RegEntry(to.0, to.1)),
+        }
+    }
+
+    fn insn(&mut self, insn: &Insn) {
+        match *insn {
+            Insn::Alu { op, width, dst, src } => self.alu(op, width, dst, src),
+            Insn::Neg { width, dst } => self.neg(width, dst),
+            Insn::MovSx { width, dst, src, bits } => self.mov_sx(width, dst, src, bits),
+            Insn::Swap { swap, dst, bits } => self.swap(swap, dst, bits),
+            Insn::LoadImm64 { dst, imm } => self.load_imm64(dst, imm),
+            Insn::Load { size, signed, dst, src, off } => self.load(size, signed, dst, src, off),
+            Insn::Store { size, dst, off, src } => self.store(size, dst, off, src),
+            Insn::Atomic { kind, size, fetch, dst, off, src } => {
+                self.atomic(kind, size, fetch, dst, off, src);
+            }
+            Insn::Call(Callee::Helper(id)) => self.helper(id),
+            Insn::Call(Callee::Kfunc(k)) => {
+                let name = self.program.kfuncs.get(k).map_or("?", String::as_str).to_string();
+                self.refuse(
+                    "BL0402",
+                    format!("kernel function `{name}` has no hardware form"),
+                    "remove the call, or move what it computes to the host",
+                );
+                self.set_scalar_zero(Reg::R0);
+            }
+            Insn::MayGoto { .. } | Insn::LegacyLoad { .. } => self.refuse(
+                "BL0403",
+                "this instruction has no hardware form".to_string(),
+                "rewrite the loop with a constant bound, or the access through ctx->data",
+            ),
+            Insn::Call(Callee::Local(_))
+            | Insn::Exit
+            | Insn::Jump { .. }
+            | Insn::JumpIf { .. }
+            | Insn::Imm64Tail => {}
+        }
+    }
+
+    fn load_imm64(&mut self, dst: Reg, imm: Imm64) {
+        let (value, entry) = match imm {
+            Imm64::Value(v) => (v, None),
+            Imm64::Map(_) | Imm64::Func(_) => (0, None),
+            Imm64::MapValue(m, off) => (u64::from(off), Some(map_id(m))),
+        };
+        let v = self.b.iconst(value, 64);
+        self.set_reg(dst, v);
+        if let Some(map) = entry {
+            let e = self.b.emit(Op::EntryConst { map, index: Some(0) }, Ty::Entry(map));
+            self.b.write(Var::RegEntry(self.depth, dst.0), e);
+        }
+    }
+
+    // ---- registers, facts, sources ---------------------------------------------------------
+
+    fn reg(&mut self, r: Reg) -> Value {
+        self.b.read(Var::Reg(self.depth, r.0))
+    }
+
+    /// Writes a number, or the offset of a pointer that is not into a map value.
+    fn set_reg(&mut self, r: Reg, v: Value) {
+        self.b.write(Var::Reg(self.depth, r.0), v);
+        self.b.clear_entry(Var::RegEntry(self.depth, r.0));
+    }
+
+    fn set_scalar_zero(&mut self, r: Reg) {
+        let zero = self.b.iconst(0, 64);
+        self.set_reg(r, zero);
+    }
+
+    fn operand(&mut self, o: Operand) -> Value {
+        match o {
+            Operand::Reg(r) => self.reg(r),
+            Operand::Imm(i) => self.b.iconst(i64::from(i) as u64, 64),
+        }
+    }
+
+    fn facts(&self) -> Option<&InsnFacts> {
+        self.verified.facts().at(self.ctx, self.pc)
+    }
+
+    fn fact(&self, r: Reg) -> RegFact {
+        self.facts().map_or(RegFact::Unusable, |f| f.regs[r.index()])
+    }
+
+    /// What `r` holds before the instruction after this one.
+    fn fact_after(&self, r: Reg) -> RegFact {
+        let next = self.pc.plus(1);
+        self.verified.facts().at(self.ctx, next).map_or(RegFact::Unusable, |f| f.regs[r.index()])
+    }
+
+    fn source(&mut self, pc: Pc) -> Src {
+        if let Some(src) = self.sources.get(&pc) {
+            return *src;
+        }
+        let place = self.program.place(pc);
+        let loc = SourceLoc { pc: pc.0, insn: place.insn.unwrap_or_default(), line: place.line };
+        let src = self.b.dfg_mut().sources.push(loc);
+        self.sources.insert(pc, src);
+        src
+    }
+
+    fn line_text(&self) -> Option<&str> {
+        let line = self.program.lines.get(self.pc.index())?.as_ref()?;
+        Some(line.text.as_str())
+    }
+
+    fn name(&mut self, v: Value, name: &str) {
+        let data = &mut self.b.dfg_mut().values[v];
+        if data.name.is_none() {
+            data.name = Some(name.to_string());
+        }
+    }
+
+    /// Names `v` after the instruction that makes it, if nothing better is known.
+    fn name_by_insn(&mut self, v: Value, dst: Reg) {
+        let name = format!("insn{}_r{}", self.pc.0, dst.0);
+        self.name(v, &name);
+    }
+
+    fn refuse(&mut self, code: &'static str, message: String, help: &str) {
+        let d = Diagnostic::error(code, message).at(self.program.place(self.pc)).help(help);
+        self.diagnostics.push(d);
+    }
+}
+
+fn map_id(index: usize) -> MapId {
+    MapId::from_u32(index as u32)
+}

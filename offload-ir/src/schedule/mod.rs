@@ -1,4 +1,0 @@
-//! Scheduling: `Pipeline` to `StagedPipeline`.
-
-pub mod deps;
-pub mod window;
