@@ -5,14 +5,14 @@
 //! same result type ([`outcome`]), so that any two of them can be compared. `docs/semantics.md` is the user's view.
 
 //pub mod exec;
-//pub mod interp;
+pub mod interp;
 pub mod map;
 pub mod outcome;
 pub mod packet;
 pub mod trace;
 
-//pub use interp::Interp;
+pub use interp::Interp;
 pub use map::{Errno, MapSet};
-pub use outcome::{compare, compare_maps, Difference, Exit, Outcome, Redirect};
+pub use outcome::{compare, compare_maps, Difference, Executor, Exit, Fault, Outcome, Redirect};
 pub use packet::Packet;
 pub use trace::Inputs;

@@ -12,6 +12,7 @@ mod values;
 
 pub use cuckoo::{CuckooTable, Placement};
 pub use values::Values;
+pub(crate) use values::ADDRESS_BITS;
 
 use beeline_frontend::insn::{Imm64, Insn};
 use beeline_frontend::{MapDef, Program};

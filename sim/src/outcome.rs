@@ -2,7 +2,32 @@
 
 use crate::map::MapSet;
 use crate::packet::Packet;
+use crate::trace::Inputs;
 use std::fmt;
+
+/// An engine found itself where verified programs cannot get: a bug of Beeline, never of the user's program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("internal error at {at}: {what}")]
+pub struct Fault {
+    /// Instruction or operation.
+    pub at: String,
+    /// What happened there.
+    pub what: String,
+}
+
+/// An engine that takes one packet at a time.
+pub trait Executor {
+    /// Runs the program on the packet that has arrived in `packet`; leaves the result there and in `maps`.
+    ///
+    /// # Errors
+    /// On a bug of Beeline.
+    fn run(
+        &mut self,
+        inputs: &Inputs,
+        packet: &mut Packet,
+        maps: &mut MapSet,
+    ) -> Result<Exit, Fault>;
+}
 
 /// XDP actions, by the kernel's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +86,8 @@ pub enum Redirect {
     Broadcast {
         /// Map number in the program.
         map: usize,
+        /// Key that the program gave; without meaning.
+        key: u32,
         /// Not to the interface it came from (`BPF_F_EXCLUDE_INGRESS`).
         exclude_ingress: bool,
     },

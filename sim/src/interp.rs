@@ -1,0 +1,85 @@
+//! The bytecode interpreter: the reference that every other engine is held to.
+//!
+//! A verified program is decoded once into [`op::Op`]s; running it allocates nothing. Addresses are tagged numbers
+//! ([`memory`]), so that every access is checked in safe code: should the verifier ever be wrong, the
+//! result is a [`Fault`] that names the instruction.
+
+mod alu;
+mod decode;
+mod helper;
+mod memory;
+mod op;
+mod run;
+
+pub use helper::Helper;
+
+use crate::map::MapSet;
+use crate::outcome::{Executor, Exit, Fault};
+use crate::packet::Packet;
+use crate::trace::Inputs;
+use beeline_frontend::insn::Pc;
+use beeline_frontend::{Program, VerifiedProgram};
+use beeline_ir::Diagnostic;
+use memory::{Memory, Stack, FRAME_SIZE, MAX_FRAMES, MAX_MAPS};
+
+/// A program ready to run, with its stack.
+#[derive(Clone)]
+pub struct Interp {
+    code: Vec<op::Op>,
+    entry_uses_stack: bool,
+    stack: Box<Stack>,
+    frames: [Frame; MAX_FRAMES],
+    scratch: Vec<u8>,
+}
+
+/// What a call saves: where to go on, and r6 to r9.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    return_to: u32,
+    saved: [u64; 4],
+}
+
+impl Interp {
+    /// Prepares a verified program.
+    ///
+    /// # Errors
+    /// One diagnostic for each helper or instruction that the interpreter does not know yet.
+    pub fn new(program: &VerifiedProgram) -> Result<Self, Vec<Diagnostic>> {
+        Self::unverified(program.program())
+    }
+
+    /// Prepares a program that nobody has verified. It cannot do harm, but may end in a [`Fault`]. For
+    /// tests and benchmarks of the interpreter itself.
+    ///
+    /// # Errors
+    /// As [`Interp::new`].
+    pub fn unverified(program: &Program) -> Result<Self, Vec<Diagnostic>> {
+        if program.maps.len() > MAX_MAPS {
+            let message =
+                format!("{} maps; the interpreter can address {MAX_MAPS}", program.maps.len());
+            return Err(vec![Diagnostic::error("BL0503", message).at(program.place(Pc(0)))]);
+        }
+        Ok(Self {
+            code: decode::decode(program)?,
+            entry_uses_stack: decode::uses_stack(program, Pc(0)),
+            stack: Box::new([0; FRAME_SIZE * MAX_FRAMES]),
+            frames: Default::default(),
+            scratch: Vec::new(),
+        })
+    }
+}
+
+impl Executor for Interp {
+    fn run(
+        &mut self,
+        inputs: &Inputs,
+        packet: &mut Packet,
+        maps: &mut MapSet,
+    ) -> Result<Exit, Fault> {
+        let memory = Memory { stack: &mut self.stack, packet, maps, inputs };
+        run::run(&self.code, self.entry_uses_stack, memory, &mut self.frames, &mut self.scratch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The address space of a running program: tagged 64-bit addresses, checked at each access.
+//!
+//! Bits 60 to 63 name the region. Packet and stack addresses have a bias, so that pointer arithmetic may leave
+//! the region and come back. In map values, bits 48 to 59 are the map and the rest is the address in its
+//! [`Values`](crate::map::Values).
+
+use crate::map::MapSet;
+use crate::packet::Packet;
+use crate::trace::Inputs;
+use beeline_frontend::Pc;
+
+/// Bytes of one stack frame.
+pub const FRAME_SIZE: usize = 512;
+
+/// Frames, the entry function's included.
+pub const MAX_FRAMES: usize = 8;
+
+/// All stack frames.
+pub type Stack = [u8; FRAME_SIZE * MAX_FRAMES];
+
+const TAG_SHIFT: u32 = 60;
+const PACKET: u64 = 1;
+const STACK: u64 = 2;
+const CTX: u64 = 3;
+const VALUE: u64 = 4;
+const MAP: u64 = 5;
+const FUNCTION: u64 = 6;
+const BIAS: i64 = 1 << 32;
+const MAP_SHIFT: u32 = crate::map::ADDRESS_BITS;
+
+/// Maps that addresses can name.
+pub const MAX_MAPS: usize = 1 << (TAG_SHIFT - MAP_SHIFT);
+
+/// Address of the context.
+pub const CTX_ADDRESS: u64 = CTX << TAG_SHIFT;
+
+/// Address of the packet byte at coordinate `c`.
+fn packet_address(c: i32) -> u64 {
+    (PACKET << TAG_SHIFT) + (i64::from(c) + BIAS) as u64
+}
+
+/// What r10 holds in the frame at `depth`.
+pub fn frame_pointer(depth: usize) -> u64 {
+    (STACK << TAG_SHIFT) + BIAS as u64 + ((depth + 1) * FRAME_SIZE) as u64
+}
+
+/// Address of the map itself.
+pub fn map_address(map: usize) -> u64 {
+    MAP << TAG_SHIFT | map as u64
+}
+
+/// Address of a byte in the value memory of a map.
+pub fn value_address(map: usize, address: u64) -> u64 {
+    VALUE << TAG_SHIFT | (map as u64) << MAP_SHIFT | address
+}
+
+/// Address of a function.
+pub fn function_address(pc: Pc) -> u64 {
+    FUNCTION << TAG_SHIFT | u64::from(pc.0)
+}
+
+/// The map whose address is `address`.
+pub fn map_at(address: u64) -> Option<usize> {
+    (address >> TAG_SHIFT == MAP).then_some((address & (MAX_MAPS as u64 - 1)) as usize)
+}
+
+/// Coordinate (packet) or position (stack) of a biased address.
+#[inline(always)]
+fn unbias(address: u64) -> i64 {
+    (address & ((1 << TAG_SHIFT) - 1)) as i64 - BIAS
+}
+
+/// Map and address in its value memory.
+#[inline(always)]
+fn split_value(address: u64) -> (usize, u64) {
+    ((address >> MAP_SHIFT) as usize & (MAX_MAPS - 1), address & ((1 << MAP_SHIFT) - 1))
+}
+
+/// Everything that a program can reach, for one packet.
+pub struct Memory<'a> {
+    /// The stack frames.
+    pub stack: &'a mut Stack,
+    /// The packet.
+    pub packet: &'a mut Packet,
+    /// The maps.
+    pub maps: &'a mut MapSet,
+    /// The rest of the trace.
+    pub inputs: &'a Inputs,
+}
+
+impl Memory<'_> {
+    /// Loads `N` bytes, zero-extended. `None` if they cannot be read.
+    #[inline(always)]
+    pub fn load<const N: usize>(&self, address: u64) -> Option<u64> {
+        let bytes: [u8; N] = match address >> TAG_SHIFT {
+            PACKET => self.packet.get(unbias(address))?,
+            STACK => *self.stack.get(unbias(address) as usize..)?.first_chunk()?,
+            VALUE => {
+                let (map, at) = split_value(address);
+                self.maps.values(map)?.get(at)?
+            }
+            CTX if N == 4 => return self.context(address - CTX_ADDRESS),
+            _ => return None,
+        };
+        let mut wide = [0; 8];
+        wide[..N].copy_from_slice(&bytes);
+        Some(u64::from_le_bytes(wide))
+    }
+
+    /// Stores the low `N` bytes of `value`. `None`, and nothing done, if they cannot be written.
+    #[inline(always)]
+    pub fn store<const N: usize>(&mut self, address: u64, value: u64) -> Option<()> {
+        let to: &mut [u8; N] = match address >> TAG_SHIFT {
+            PACKET => self.packet.get_mut(unbias(address))?,
+            STACK => self.stack.get_mut(unbias(address) as usize..)?.first_chunk_mut()?,
+            VALUE => {
+                let (map, at) = split_value(address);
+                self.maps.values_mut(map)?.get_mut(at)?
+            }
+            _ => return None,
+        };
+        to.copy_from_slice(&value.to_le_bytes()[..N]);
+        Some(())
+    }
+
+    /// The `len` bytes at `address`.
+    pub fn bytes(&self, address: u64, len: usize) -> Option<&[u8]> {
+        match address >> TAG_SHIFT {
+            PACKET => self.packet.slice(unbias(address), len),
+            STACK => self.stack.get(unbias(address) as usize..)?.get(..len),
+            VALUE => {
+                let (map, at) = split_value(address);
+                self.maps.values(map)?.slice(at, len)
+            }
+            _ => None,
+        }
+    }
+
+    /// The `len` bytes at `address`, to be written.
+    pub fn bytes_mut(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
+        match address >> TAG_SHIFT {
+            PACKET => self.packet.slice_mut(unbias(address), len),
+            STACK => self.stack.get_mut(unbias(address) as usize..)?.get_mut(..len),
+            VALUE => {
+                let (map, at) = split_value(address);
+                self.maps.values_mut(map)?.slice_mut(at, len)
+            }
+            _ => None,
+        }
+    }
+
+    /// The `len` bytes at `address`, if they lie outside the maps: these can be used while a map changes.
+    pub fn bytes_outside_maps<'b>(
+        stack: &'b Stack,
+        packet: &'b Packet,
+        address: u64,
+        len: usize,
+    ) -> Option<&'b [u8]> {
+        match address >> TAG_SHIFT {
+            PACKET => packet.slice(unbias(address), len),
+            STACK => stack.get(unbias(address) as usize..)?.get(..len),
+            _ => None,
+        }
+    }
+
+    /// A field of `struct xdp_md`. Pointers are loaded whole, as the kernel rewrites these loads.
+    fn context(&self, off: u64) -> Option<u64> {
+        Some(match off {
+            0 => packet_address(self.packet.start()),
+            4 => packet_address(self.packet.end()),
+            8 => packet_address(self.packet.meta()),
+            12 => self.inputs.ingress_ifindex.into(),
+            16 => self.inputs.rx_queue_index.into(),
+            20 => 0,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! The run loop.
+
+use super::alu::{swap, w32, w64};
+use super::helper::{self, RedirectState};
+use super::memory::{frame_pointer, Memory, CTX_ADDRESS, FRAME_SIZE, MAX_FRAMES};
+use super::op::{with_table, Op, R};
+use super::Frame;
+use crate::outcome::{Action, Exit, Fault};
+use beeline_frontend::insn::{AtomicKind, Size};
+use beeline_frontend::Pc;
+
+/// Backward jumps that one packet may take: far more than the kernel's verifier lets a program
+/// have, so that only a wrong proof of termination runs out of it.
+const FUEL: u32 = 1 << 27;
+
+/// The register file; sixteen, so that an [`R`] needs no check.
+type Regs = [u64; 16];
+
+const R0: R = R(0);
+const R10: R = R(10);
+
+#[cold]
+#[inline(never)]
+fn fault(pc: u32, what: impl Into<String>) -> Fault {
+    Fault { at: format!("insn {pc}"), what: what.into() }
+}
+
+#[cold]
+#[inline(never)]
+fn bad_access(pc: u32, address: u64, verb: &str) -> Fault {
+    fault(pc, format!("{verb} at address {address:#018x} is outside every memory region"))
+}
+
+/// Makes the `match` over all operations: the arms of the table, and `$arms`.
+macro_rules! dispatch {
+    (
+        { $(($alu:ident, $f:ident, $r64:ident, $i64:ident, $r32:ident, $i32:ident))* }
+        { $(($cond:ident, $g:ident, $jr64:ident, $ji64:ident, $jr32:ident, $ji32:ident))* }
+        $op:ident, $regs:ident, $pc:ident, { $($arms:tt)* }
+    ) => {
+        match $op {
+            $(
+                Op::$r64(d, s) => $regs[d.index()] = w64::$f($regs[d.index()], $regs[s.index()]),
+                Op::$i64(d, i) => $regs[d.index()] = w64::$f($regs[d.index()], i as u64),
+                Op::$r32(d, s) => {
+                    $regs[d.index()] = w32::$f($regs[d.index()] as u32, $regs[s.index()] as u32).into();
+                }
+                Op::$i32(d, i) => $regs[d.index()] = w32::$f($regs[d.index()] as u32, i as u32).into(),
+            )*
+            $(
+                Op::$jr64(d, s, to) => {
+                    if w64::$g($regs[d.index()], $regs[s.index()]) {
+                        $pc = to;
+                    }
+                }
+                Op::$ji64(d, i, to) => {
+                    if w64::$g($regs[d.index()], i as u64) {
+                        $pc = to;
+                    }
+                }
+                Op::$jr32(d, s, to) => {
+                    if w32::$g($regs[d.index()] as u32, $regs[s.index()] as u32) {
+                        $pc = to;
+                    }
+                }
+                Op::$ji32(d, i, to) => {
+                    if w32::$g($regs[d.index()] as u32, i as u32) {
+                        $pc = to;
+                    }
+                }
+            )*
+            $($arms)*
+        }
+    };
+}
+
+/// Runs `code` for one packet. One long function on purpose: registers and program counter stay in machine registers.
+pub(super) fn run(
+    code: &[Op],
+    entry_uses_stack: bool,
+    mut memory: Memory<'_>,
+    frames: &mut [Frame; MAX_FRAMES],
+    scratch: &mut Vec<u8>,
+) -> Result<Exit, Fault> {
+    let mut redirect = RedirectState::default();
+    let mut regs: Regs = [0; 16];
+    let mut depth = 0;
+    let mut fuel = FUEL;
+    let mut pc = 0u32;
+    regs[1] = CTX_ADDRESS;
+    regs[10] = frame_pointer(0);
+    if entry_uses_stack {
+        memory.stack[..FRAME_SIZE].fill(0);
+    }
+    macro_rules! load {
+        ($n:literal, $d:ident, $s:ident, $off:ident, $v:ident => $convert:expr) => {{
+            let address = regs[$s.index()].wrapping_add($off as u64);
+            let Some($v) = memory.load::<$n>(address) else {
+                return Err(bad_access(pc - 1, address, "load"));
+            };
+            regs[$d.index()] = $convert;
+        }};
+    }
+    macro_rules! store {
+        ($n:literal, $d:ident, $off:ident, $v:expr) => {{
+            let address = regs[$d.index()].wrapping_add($off as u64);
+            if memory.store::<$n>(address, $v).is_none() {
+                return Err(bad_access(pc - 1, address, "store"));
+            }
+        }};
+    }
+    loop {
+        let Some(&op) = code.get(pc as usize) else {
+            return Err(fault(pc, "control left the program"));
+        };
+        pc += 1;
+        with_table!(dispatch op, regs, pc, {
+            Op::Load1(d, s, off) => load!(1, d, s, off, v => v),
+            Op::Load2(d, s, off) => load!(2, d, s, off, v => v),
+            Op::Load4(d, s, off) => load!(4, d, s, off, v => v),
+            Op::Load8(d, s, off) => load!(8, d, s, off, v => v),
+            Op::LoadSx1(d, s, off) => load!(1, d, s, off, v => v as i8 as u64),
+            Op::LoadSx2(d, s, off) => load!(2, d, s, off, v => v as i16 as u64),
+            Op::LoadSx4(d, s, off) => load!(4, d, s, off, v => v as i32 as u64),
+            Op::Store1(d, s, off) => store!(1, d, off, regs[s.index()]),
+            Op::Store2(d, s, off) => store!(2, d, off, regs[s.index()]),
+            Op::Store4(d, s, off) => store!(4, d, off, regs[s.index()]),
+            Op::Store8(d, s, off) => store!(8, d, off, regs[s.index()]),
+            Op::StoreI1(d, off, i) => store!(1, d, off, i as u64),
+            Op::StoreI2(d, off, i) => store!(2, d, off, i as u64),
+            Op::StoreI4(d, off, i) => store!(4, d, off, i as u64),
+            Op::StoreI8(d, off, i) => store!(8, d, off, i as u64),
+            Op::Jump(to) => pc = to,
+            Op::JumpBack(to) => {
+                fuel -= 1;
+                if fuel == 0 {
+                    return Err(fault(to, "a loop does not end"));
+                }
+                pc = to;
+            }
+            Op::Const(d, low, high) => {
+                regs[d.index()] = u64::from(high) << 32 | u64::from(low);
+                pc += 1;
+            }
+            Op::Neg64(d) => regs[d.index()] = regs[d.index()].wrapping_neg(),
+            Op::Neg32(d) => regs[d.index()] = (regs[d.index()] as u32).wrapping_neg().into(),
+            Op::Swap(d, bits) => regs[d.index()] = swap(regs[d.index()], bits),
+            Op::Trunc(d, bits) => regs[d.index()] &= u64::MAX >> (64 - u32::from(bits)),
+            Op::MovSx64(d, s, bits) => regs[d.index()] = sign_extend(regs[s.index()], bits),
+            Op::MovSx32(d, s, bits) => regs[d.index()] = (sign_extend(regs[s.index()], bits) as u32).into(),
+            Op::Atomic { kind, size, fetch, dst, src, off } => {
+                let address = regs[dst.index()].wrapping_add(off as u64);
+                if atomic(&mut memory, &mut regs, kind, size, fetch, (address, dst, src)).is_none() {
+                    return Err(bad_access(pc - 1, address, "atomic operation"));
+                }
+            }
+            Op::CallHelper(helper) => {
+                let args = [regs[1], regs[2], regs[3], regs[4], regs[5]];
+                match helper::call(helper, args, Pc(pc - 1), &mut memory, &mut redirect, scratch) {
+                    Ok(result) => regs[R0.index()] = result,
+                    Err(bad) => return Err(fault(pc - 1, format!("{helper:?}: {}", bad.0))),
+                }
+            }
+            Op::CallLocal(to, uses_stack) => {
+                if depth + 1 == MAX_FRAMES {
+                    return Err(fault(pc - 1, "too many nested calls"));
+                }
+                frames[depth] = Frame { return_to: pc, saved: [regs[6], regs[7], regs[8], regs[9]] };
+                depth += 1;
+                regs[R10.index()] = frame_pointer(depth);
+                if uses_stack {
+                    memory.stack[depth * FRAME_SIZE..][..FRAME_SIZE].fill(0);
+                }
+                pc = to;
+            }
+            Op::Exit => {
+                if depth == 0 {
+                    return Ok(exit(regs[0] as u32, redirect));
+                }
+                depth -= 1;
+                let frame = frames[depth];
+                regs[6..10].copy_from_slice(&frame.saved);
+                regs[R10.index()] = frame_pointer(depth);
+                pc = frame.return_to;
+            }
+            Op::Unreachable => return Err(fault(pc - 1, "control reached an operand")),
+        });
+    }
+}
+
+fn exit(code: u32, redirect: RedirectState) -> Exit {
+    let redirect = (Action::from_code(code) == Action::Redirect).then_some(redirect.0);
+    Exit { code, redirect }
+}
+
+fn sign_extend(x: u64, bits: u8) -> u64 {
+    let shift = 64 - u32::from(bits);
+    ((x << shift) as i64 >> shift) as u64
+}
+
+/// Atomic operations on one CPU are plain ones. `None` if the memory cannot be accessed.
+fn atomic(
+    memory: &mut Memory<'_>,
+    regs: &mut Regs,
+    kind: AtomicKind,
+    size: Size,
+    fetch: bool,
+    (address, dst, src): (u64, R, R),
+) -> Option<()> {
+    if kind == AtomicKind::LoadAcquire {
+        // The base is the source register here.
+        let off = address.wrapping_sub(regs[dst.index()]);
+        regs[dst.index()] = load_sized(memory, size, regs[src.index()].wrapping_add(off))?;
+        return Some(());
+    }
+    let operand = regs[src.index()];
+    if kind == AtomicKind::StoreRelease {
+        return store_sized(memory, size, address, operand);
+    }
+    let old = load_sized(memory, size, address)?;
+    let new = match kind {
+        AtomicKind::Add => old.wrapping_add(operand),
+        AtomicKind::Or => old | operand,
+        AtomicKind::And => old & operand,
+        AtomicKind::Xor => old ^ operand,
+        AtomicKind::CmpXchg if old != truncate(regs[R0.index()], size) => old,
+        _ => operand,
+    };
+    store_sized(memory, size, address, new)?;
+    match kind {
+        AtomicKind::CmpXchg => regs[R0.index()] = old,
+        _ if fetch => regs[src.index()] = old,
+        _ => {}
+    }
+    Some(())
+}
+
+fn truncate(x: u64, size: Size) -> u64 {
+    x & (u64::MAX >> (64 - 8 * size.bytes()))
+}
+
+fn load_sized(memory: &Memory<'_>, size: Size, address: u64) -> Option<u64> {
+    match size {
+        Size::B1 => memory.load::<1>(address),
+        Size::B2 => memory.load::<2>(address),
+        Size::B4 => memory.load::<4>(address),
+        Size::B8 => memory.load::<8>(address),
+    }
+}
+
+fn store_sized(memory: &mut Memory<'_>, size: Size, address: u64, value: u64) -> Option<()> {
+    match size {
+        Size::B1 => memory.store::<1>(address, value),
+        Size::B2 => memory.store::<2>(address, value),
+        Size::B4 => memory.store::<4>(address, value),
+        Size::B8 => memory.store::<8>(address, value),
+    }
+}
