@@ -14,7 +14,7 @@ pub fn insn(program: &Program, pc: Pc, insn: &Insn) -> String {
     match *insn {
         Insn::LoadImm64 { dst, imm } => {
             let what = match imm {
-                Imm64::Value(v) => format!("0x{v:x}"),
+                Imm64::Value(v) => hex(v as i64, false),
                 Imm64::Map(m) => map_name(program, m),
                 Imm64::MapValue(m, off) => format!("{}+0x{off:x}", map_name(program, m)),
                 Imm64::Func(t) => function_name(program, t),
@@ -82,7 +82,7 @@ pub fn text(pc: Pc, insn: &Insn) -> String {
                 Imm64::MapValue(m, off) => u64::from(off) << 32 | m as u64,
                 Imm64::Func(t) => u64::from(t.0.wrapping_sub(pc.0).wrapping_sub(1)),
             };
-            format!("{} = 0x{value:x} ll", reg(dst, Width::W64))
+            format!("{} = {} ll", reg(dst, Width::W64), hex(value as i64, false))
         }
         Insn::Imm64Tail => String::new(),
         Insn::Load { .. } | Insn::Store { .. } | Insn::Atomic { .. } | Insn::LegacyLoad { .. } => {

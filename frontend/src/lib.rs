@@ -1,6 +1,7 @@
 //! Beeline's front end: ELF object in, verified program and IR out.
 
 pub mod btf;
+pub mod cfg;
 pub mod decode;
 pub mod disasm;
 mod elf;

@@ -35,6 +35,7 @@ impl Object {
             next = linker.relocate(next)?;
         }
         linker.fill_in_functions();
+        linker.check_core();
         linker.finish(info)
     }
 }
@@ -220,6 +221,22 @@ impl<'a> Linker<'a> {
                 self.set_imm64(at, op::IMM64_FUNC, distance as i32, 0);
             } else {
                 self.raw[at].imm = distance as i32;
+            }
+        }
+    }
+
+    /// Refuses CO-RE relocations that only a running kernel could answer.
+    fn check_core(&mut self) {
+        let (image, ext) = (&self.object.image, &self.object.ext);
+        let Some(btf) = &self.object.btf else { return };
+        for at in 0..self.raw.len() {
+            let (section, slot) = self.origin[at];
+            let Some(relocs) = ext.core.get(&image.sections[section].name) else { continue };
+            let offset = slot * RawInsn::BYTES as u32;
+            let first = relocs.partition_point(|r| r.offset < offset);
+            for r in relocs[first..].iter().take_while(|r| r.offset == offset) {
+                let problem = super::core::check(btf, r);
+                self.rejected.extend(problem.map(|d| d.at(self.place_of(at))));
             }
         }
     }

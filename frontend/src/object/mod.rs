@@ -1,5 +1,6 @@
 //! Loading an object file: ELF bytes to [`Object`], which lists programs and maps and links a program on request.
 
+mod core;
 pub(crate) mod error;
 pub(crate) mod functions;
 mod link;

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Rebuilds the test objects in this folder from their sources. Needs clang and llvm 19 and libbpf's headers;
+# the tests use the committed objects.
+set -eu
+cd "$(dirname "$0")"
+CLANG=${CLANG:-clang-19}
+STRIP=${STRIP:-llvm-strip-19}
+FLAGS="-target bpf -O2 -Wall -I/usr/include/$(uname -m)-linux-gnu -ffile-prefix-map=$PWD=."
+
+build() { # name, ISA version, further flags
+    name=$1 cpu=$2
+    shift 2
+    "$CLANG" $FLAGS -mcpu="$cpu" "$@" -c "$name.c" -o "$name.o"
+    "$STRIP" -g "$name.o"
+}
+
+build plain v3 -g
+build calls v3 -g
+build data v4 -g
+build maps v3 -g
+build legacy v1
+build iproute2 v2
+build several v1 -g
+build externs v3 -g
+build core v3 -g
+for source in *.s; do
+    "$CLANG" -target bpf -mcpu=v4 -c "$source" -o "${source%.s}.o"
+done
