@@ -90,7 +90,7 @@ module bl_key_table #(
         .host_row   ({host_present, host_key}),
         .row        (row),
         .wr_en      (1'b0),
-        .wr_row     ('0),
+        .wr_row     ({(KEY_W + 1) {1'b0}}),
         .host_rvalid(row_read[b])
     );
 

@@ -9,10 +9,7 @@ pub mod tools;
 /// All cells are SystemVerilog in the subset of `docs/rtl-style.md`; each file holds the module it is named after.
 pub fn cells() -> &'static [(&'static str, &'static str)] {
     &[
-        (
-            "bl_packet_fifo.sv",
-            include_str!("../rtl/bl_packet_fifo.sv"),
-        ),
+        ("bl_packet_fifo.sv", include_str!("../rtl/bl_packet_fifo.sv")),
         ("bl_desc_fifo.sv", include_str!("../rtl/bl_desc_fifo.sv")),
         ("bl_framer.sv", include_str!("../rtl/bl_framer.sv")),
         ("bl_value_ram.sv", include_str!("../rtl/bl_value_ram.sv")),

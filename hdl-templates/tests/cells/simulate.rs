@@ -1,0 +1,215 @@
+//! Random simulation of framer, FIFOs, deparser, value memory and host registers.
+
+use crate::bench::{drive, drive_ok, Bench};
+
+/// Framer, packet FIFO and deparser in a loop, as in `loopback.sv`.
+struct Loopback {
+    name: &'static str,
+    window: u32,
+    headroom: u32,
+    stages: u32,
+    pkt_depth: u32,
+    align: bool,
+    /// Every how many coordinates can be patched; 0: none.
+    patch_step: u32,
+}
+
+impl Loopback {
+    fn bench(&self) -> Bench {
+        Bench {
+            name: self.name,
+            top: "loopback",
+            source: include_str!("loopback.sv").to_owned(),
+            params: vec![
+                ("WINDOW", self.window.to_string()),
+                ("HEADROOM", self.headroom.to_string()),
+                ("DESC_DEPTH", self.desc_depth().to_string()),
+                ("PKT_DEPTH", self.pkt_depth.to_string()),
+                ("ALIGN", format!("1'b{}", u8::from(self.align))),
+                ("PATCH_MASK", self.patch_mask()),
+            ],
+            driver: "loopback.cpp",
+            defect: None,
+        }
+    }
+
+    fn desc_depth(&self) -> u32 {
+        (self.stages + 4).next_power_of_two()
+    }
+
+    fn patch_mask(&self) -> String {
+        let span = self.headroom + self.window;
+        let bit = |i: u32| self.patch_step != 0 && i % self.patch_step == 0;
+        let bits: String = (0..span).rev().map(|i| if bit(i) { '1' } else { '0' }).collect();
+        format!("{span}'b{bits}")
+    }
+
+    fn arguments(&self, seed: u32, packets: u32) -> Vec<String> {
+        let numbers = [
+            ("window", self.window),
+            ("headroom", self.headroom),
+            ("stages", self.stages),
+            ("desc_depth", self.desc_depth()),
+            ("pkt_depth", self.pkt_depth),
+            ("align", u32::from(self.align)),
+            ("patch_step", self.patch_step),
+            ("seed", seed),
+            ("packets", packets),
+        ];
+        numbers.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    fn test(&self) {
+        if let Some(binary) = self.bench().build() {
+            for seed in 1..=5 {
+                drive_ok(&binary, &self.arguments(seed, 600));
+            }
+        }
+    }
+}
+
+const STRAIGHT: Loopback = Loopback {
+    name: "straight",
+    window: 64,
+    headroom: 0,
+    stages: 5,
+    pkt_depth: 512,
+    align: false,
+    patch_step: 1,
+};
+const ALIGNED: Loopback = Loopback {
+    name: "aligned",
+    window: 100,
+    headroom: 20,
+    stages: 9,
+    pkt_depth: 512,
+    align: true,
+    patch_step: 1,
+};
+
+#[test]
+fn loopback_straight() {
+    STRAIGHT.test();
+}
+
+#[test]
+fn loopback_straight_long_window_few_patches() {
+    Loopback { name: "straight_long", window: 150, patch_step: 7, stages: 1, ..STRAIGHT }.test();
+}
+
+#[test]
+fn loopback_short_packet_fifo_no_patches() {
+    Loopback {
+        name: "short_fifo",
+        window: 14,
+        patch_step: 0,
+        stages: 12,
+        pkt_depth: 8,
+        ..STRAIGHT
+    }
+    .test();
+}
+
+#[test]
+fn loopback_aligned() {
+    ALIGNED.test();
+}
+
+#[test]
+fn loopback_aligned_far_headroom() {
+    Loopback {
+        name: "aligned_far",
+        window: 200,
+        headroom: 130,
+        stages: 3,
+        pkt_depth: 32,
+        ..ALIGNED
+    }
+    .test();
+}
+
+fn caught(bench: &Bench, arguments: &[String]) {
+    if let Some(binary) = bench.build() {
+        let (ok, text) = drive(&binary, arguments);
+        assert!(!ok && text.contains("cycle "), "the defect went unnoticed: {text}");
+    }
+}
+
+#[test]
+fn broken_deparser_is_caught() {
+    let defect = Some((
+        "bl_align.sv",
+        "prev_mute || !valid_q || m_axis_tready",
+        "!valid_q || m_axis_tready",
+    ));
+    caught(&Bench { name: "broken_align", defect, ..ALIGNED.bench() }, &ALIGNED.arguments(1, 600));
+}
+
+#[test]
+fn broken_window_is_caught() {
+    let defect = Some((
+        "bl_framer.sv",
+        "inside_packet ? s_axis_tdata[8*LANE+:8] : 8'd0",
+        "(inside_packet || 1'b1) ? s_axis_tdata[8*LANE+:8] : 8'd0",
+    ));
+    caught(
+        &Bench { name: "broken_window", defect, ..STRAIGHT.bench() },
+        &STRAIGHT.arguments(1, 600),
+    );
+}
+
+fn value_ram(
+    name: &'static str,
+    width: u32,
+    depth: u32,
+    writable: bool,
+    init: u32,
+) -> (Bench, Vec<String>) {
+    let params = [
+        ("WIDTH", width.to_string()),
+        ("DEPTH", depth.to_string()),
+        ("WRITABLE", format!("1'b{}", u8::from(writable))),
+        ("INIT", format!("{width}'d{init}")),
+    ];
+    let arguments = vec![
+        format!("width={width}"),
+        format!("depth={depth}"),
+        format!("writable={}", u8::from(writable)),
+        format!("init={init}"),
+    ];
+    (Bench::cell(name, "bl_value_ram", "value_ram.cpp", &params), arguments)
+}
+
+#[test]
+fn value_ram_is_sequential() {
+    let shapes = [
+        ("value_64x16", 64, 16, true, 0),
+        ("value_100x5", 100, 5, true, 3),
+        ("value_8x1", 8, 1, true, 7),
+        ("value_33x1_read_only", 33, 1, false, 1),
+        ("value_128x300_read_only", 128, 300, false, 0),
+    ];
+    for (name, width, depth, writable, init) in shapes {
+        let (bench, arguments) = value_ram(name, width, depth, writable, init);
+        if let Some(binary) = bench.build() {
+            drive_ok(&binary, &arguments);
+        }
+    }
+}
+
+#[test]
+fn broken_forwarding_is_caught() {
+    let (bench, arguments) = value_ram("broken_forwarding", 64, 16, true, 0);
+    let defect = Some(("bl_value_ram.sv", "(same_q && wrote_q)", "(same_q && wrote_q && 1'b0)"));
+    caught(&Bench { defect, ..bench }, &arguments);
+}
+
+#[test]
+fn host_registers() {
+    for (name, key, value) in [("host_4_8", 4, 8), ("host_37_22", 37, 22), ("host_1_1", 1, 1)] {
+        let params = [("KEY_BYTES", key.to_string()), ("VALUE_BYTES", value.to_string())];
+        if let Some(binary) = Bench::cell(name, "bl_host", "host.cpp", &params).build() {
+            drive_ok(&binary, &[format!("key={key}"), format!("value={value}")]);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Each cell through Verilator's lint and through Yosys, which must find block RAM where it is meant.
+
+use crate::bench::{notice, run, verilator_or_notice, work_dir, write_cells};
+use beeline_hdl::tools::{find_yosys, Yosys};
+
+/// Parameter sets that reach every generate branch.
+const SHAPES: &[(&str, &[&str])] = &[
+    ("bl_packet_fifo", &["", "WIDTH=8 DEPTH=2", "WIDTH=1024 DEPTH=64"]),
+    ("bl_desc_fifo", &["", "WIDTH=1 DEPTH=2", "WIDTH=700 DEPTH=64"]),
+    (
+        "bl_framer",
+        &[
+            "",
+            "WINDOW=1",
+            "WINDOW=130 DESC_DEPTH=64",
+            "WINDOW=128",
+            "BUS_BYTES=8 WINDOW=20",
+            "BUS_BYTES=128 WINDOW=60",
+        ],
+    ),
+    (
+        "bl_value_ram",
+        &[
+            "",
+            "DEPTH=1",
+            "DEPTH=1 WRITABLE=1'b0",
+            "DEPTH=5 WIDTH=1",
+            "DEPTH=1000 WRITABLE=1'b0",
+            "WIDTH=72 DEPTH=2 INIT=72'd5",
+        ],
+    ),
+    (
+        "bl_key_table",
+        &["", "DEPTH_LOG2=0 KEY_W=8", "DEPTH_LOG2=1 KEY_W=104", "DEPTH_LOG2=10 KEY_W=1"],
+    ),
+    ("bl_merge", &["", "HEADROOM=1 WINDOW=1", "HEADROOM=64 WINDOW=65"]),
+    ("bl_emit", &["", "BUS_BYTES=8 USER_W=1"]),
+    ("bl_align", &["", "BUS_BYTES=8 USER_W=1"]),
+    (
+        "bl_deparser",
+        &[
+            "",
+            "ALIGN=1'b1",
+            "ALIGN=1'b1 HEADROOM=20 WINDOW=100",
+            "PATCH_MASK=64'h0",
+            "PATCH_MASK=64'hff0",
+            "BUS_BYTES=8 WINDOW=1",
+            "HEADROOM=130 WINDOW=14",
+        ],
+    ),
+    ("bl_host", &["", "KEY_BYTES=1 VALUE_BYTES=1", "KEY_BYTES=256 VALUE_BYTES=1000"]),
+];
+
+#[test]
+fn every_cell_has_shapes() {
+    let listed: Vec<String> = SHAPES.iter().map(|(cell, _)| format!("{cell}.sv")).collect();
+    for (file, text) in beeline_hdl::cells() {
+        assert!(listed.contains(&(*file).to_owned()), "{file} is not checked");
+        assert!(
+            text.contains("`default_nettype none")
+                && text.trim_end().ends_with("`default_nettype wire"),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn lint_is_silent() {
+    let Some(verilator) = verilator_or_notice() else { return };
+    let files = write_cells(&work_dir("lint"), None);
+    for (cell, shapes) in SHAPES {
+        for shape in *shapes {
+            let mut command = verilator.command();
+            command.args(["--lint-only", "-Wall", "--quiet", "--top-module", cell]);
+            command.args(shape.split_whitespace().map(|p| format!("-G{p}")));
+            run(command.args(&files));
+        }
+    }
+}
+
+#[test]
+fn bad_parameters_are_refused() {
+    let Some(verilator) = verilator_or_notice() else { return };
+    let files = write_cells(&work_dir("bad_parameters"), None);
+    for (cell, parameter) in [
+        ("bl_packet_fifo", "DEPTH=48"),
+        ("bl_desc_fifo", "DEPTH=1"),
+        ("bl_framer", "DESC_DEPTH=12"),
+        ("bl_deparser", "BUS_BYTES=48"),
+        ("bl_host", "KEY_BYTES=257"),
+    ] {
+        let mut command = verilator.command();
+        command
+            .args(["--lint-only", "--quiet", "--top-module", cell, &format!("-G{parameter}")])
+            .args(&files);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && text.contains(&format!("{cell}: ")),
+            "{cell} {parameter}: {text}"
+        );
+    }
+}
+
+fn yosys_or_notice() -> Option<Yosys> {
+    let yosys = find_yosys();
+    if yosys.is_none() {
+        notice("Yosys", "pip install pyosys==0.70 into target/tools, or set YOSYS");
+    }
+    yosys
+}
+
+fn read_cells(name: &str) -> String {
+    let files = write_cells(&work_dir(name), None);
+    files.iter().map(|f| format!("read_verilog -sv {};", f.display())).collect()
+}
+
+#[test]
+fn yosys_reads_every_cell() {
+    let Some(yosys) = yosys_or_notice() else { return };
+    let read = read_cells("yosys_read");
+    for (cell, shapes) in SHAPES {
+        let mut script = format!("{read} design -save cells;");
+        for shape in *shapes {
+            let parameters: String = shape
+                .split_whitespace()
+                .map(|p| format!(" -chparam {}", p.replacen('=', " ", 1)))
+                .collect();
+            script += &format!("design -load cells; hierarchy -check -top {cell}{parameters}; proc; check -assert;");
+        }
+        run(&mut yosys.command(&script));
+    }
+}
+
+#[test]
+fn memories_become_ram() {
+    let Some(yosys) = yosys_or_notice() else { return };
+    let read = read_cells("yosys_memory");
+    let families = [
+        ("synth_xilinx -family xcup -flatten -noiopad -noclkbuf", "RAMB", "RAM*M*"),
+        ("synth_ecp5", "DP16KD", "TRELLIS_DPR16X4"),
+    ];
+    for (synth, block, distributed) in families {
+        for (cell, parameters, wanted, most_flops) in [
+            ("bl_value_ram", "-chparam WIDTH 64 -chparam DEPTH 1024", block, 160),
+            ("bl_value_ram", "-chparam WIDTH 64 -chparam DEPTH 1024 -chparam WRITABLE 0", block, 2),
+            ("bl_packet_fifo", "", block, 40),
+            ("bl_desc_fifo", "-chparam WIDTH 200 -chparam DEPTH 32", distributed, 220),
+        ] {
+            let script = format!(
+                "{read} hierarchy -top {cell} {parameters}; {synth} -top {cell}; select -assert-min 1 t:{wanted}*; \
+                 select -assert-max {most_flops} t:FD*E t:TRELLIS_FF %u"
+            );
+            run(&mut yosys.command(&script));
+        }
+    }
+}
