@@ -4,7 +4,7 @@
 //! share the packet model ([`packet`]), the map model ([`map`]) and the inputs ([`trace`]), and give the
 //! same result type ([`outcome`]), so that any two of them can be compared. `docs/semantics.md` is the user's view.
 
-//pub mod exec;
+pub mod exec;
 pub mod interp;
 pub mod map;
 pub mod outcome;

@@ -445,6 +445,16 @@ impl MapSet {
         self.maps[map].values.whole(slot)
     }
 
+    /// The `n` bytes (at most 8) at offset `off` of the value in `slot` as a little-endian number; bytes outside the value are zero.
+    pub fn peek(&self, map: usize, slot: Slot, off: i64, n: usize) -> u64 {
+        self.maps[map].values.peek(slot, off, n)
+    }
+
+    /// Stores the `n` low bytes of `value` at offset `off` of the value in `slot`. False, and nothing done, outside the value.
+    pub fn poke(&mut self, map: usize, slot: Slot, off: i64, n: usize, value: u64) -> bool {
+        self.maps[map].values.poke(slot, off, n, value)
+    }
+
     /// The value memory of a map, if there is a map of that number.
     #[inline(always)]
     pub fn values(&self, map: usize) -> Option<&Values> {

@@ -243,10 +243,7 @@ fn atomics_work_on_both_widths() {
     };
     assert_eq!(value(&[mov(1, -6), atomic(AtomicKind::Add, Size::B4, false)], -8), u32::MAX);
     assert_eq!(value(&[mov(1, -6), atomic(AtomicKind::Add, Size::B4, false)], -4), u32::MAX);
-    assert_eq!(
-        value(&[mov(1, -6), atomic(AtomicKind::Add, Size::B8, false)], -4),
-        u32::MAX - 1
-    );
+    assert_eq!(value(&[mov(1, -6), atomic(AtomicKind::Add, Size::B8, false)], -4), u32::MAX - 1);
     let fetched = [
         mov(1, 3),
         atomic(AtomicKind::Xchg, Size::B4, true),

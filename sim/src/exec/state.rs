@@ -1,0 +1,185 @@
+//! Execution of single steps.
+
+use super::step::{Action, Index, Step};
+use crate::map::{MapSet, Slot};
+use crate::outcome::Fault;
+use crate::packet::Packet;
+use crate::trace::Inputs;
+use beeline_ir::analysis::arith::{binary, bswap, compare};
+use beeline_ir::dfg::sign_extend;
+use beeline_ir::op::{AtomicOp, Input};
+
+/// Longest key of the kernel's hash maps is its stack size; LPM keys are shorter.
+const MAX_KEY: usize = 512;
+
+/// Values and what must be remembered of the packet.
+pub(super) struct State {
+    /// By number of the `Value`; constants are there from the beginning.
+    pub values: Vec<u64>,
+    /// Coordinates `from .. to` that were written, for the end (see `Verdict::valid_end`).
+    pub written: Vec<(i64, i64)>,
+    key: Box<[u8; MAX_KEY]>,
+}
+
+/// The entry that a value is.
+fn slot(entry: u64) -> Option<Slot> {
+    entry.checked_sub(1).map(|s| s as Slot)
+}
+
+impl State {
+    pub fn new(values: Vec<u64>) -> Self {
+        Self { values, written: Vec::new(), key: Box::new([0; MAX_KEY]) }
+    }
+
+    /// Before a packet.
+    pub fn begin(&mut self) {
+        self.written.clear();
+    }
+
+    fn get(&self, i: Index) -> u64 {
+        self.values[i as usize]
+    }
+
+    /// Coordinate `base + off`.
+    fn coordinate(&self, base: Index, off: Index) -> i64 {
+        self.get(base).wrapping_add(self.get(off)) as i64
+    }
+
+    /// Does one step.
+    #[inline]
+    pub fn step(
+        &mut self,
+        step: &Step,
+        inputs: &Inputs,
+        packet: &mut Packet,
+        maps: &mut MapSet,
+    ) -> Result<(), Fault> {
+        let skipped = step.pred.is_some_and(|p| self.get(p) == 0);
+        let result = match &step.action {
+            _ if skipped => 0,
+            Action::Input(input) => input_value(*input, inputs, packet),
+            Action::Bin(op, bits, a, b) => binary(*op, *bits, self.get(*a), self.get(*b)),
+            Action::Cmp(op, bits, a, b) => compare(*op, *bits, self.get(*a), self.get(*b)).into(),
+            Action::Select { cond, if_true, if_false } => {
+                self.get(if self.get(*cond) != 0 { *if_true } else { *if_false })
+            }
+            Action::Copy(a) => self.get(*a),
+            Action::Sext { value, bits, mask } => {
+                sign_extend(self.get(*value), *bits) as u64 & mask
+            }
+            Action::Extract { value, lo, mask } => self.get(*value) >> lo & mask,
+            Action::Concat(parts) => parts.iter().fold(0, |all, (p, lo)| all | self.get(*p) << lo),
+            Action::Bswap(a, bits) => bswap(self.get(*a), *bits),
+            Action::IsNull(e) => u64::from(self.get(*e) == 0),
+            Action::PktLoad { base, off, n } => {
+                packet.peek(self.coordinate(*base, *off), (*n).into())
+            }
+            Action::PktStore { base, off, value, n } => {
+                let at = self.coordinate(*base, *off);
+                let stored = packet.poke(at, (*n).into(), self.get(*value));
+                return self.wrote(step, stored, at, at.wrapping_add((*n).into()));
+            }
+            Action::PktZero { from, to } => {
+                let (from, to) = (self.get(*from) as i64, self.get(*to) as i64);
+                let zeroed = packet.zero(from, to);
+                return self.wrote(step, zeroed, from, to);
+            }
+            _ => return self.map_step(step, maps),
+        };
+        self.values[step.dst as usize] = result;
+        Ok(())
+    }
+
+    fn wrote(&mut self, step: &Step, done: bool, from: i64, to: i64) -> Result<(), Fault> {
+        if !done {
+            return Err(fault(
+                step,
+                format!("a write to coordinates {from} to {to}, outside the buffer"),
+            ));
+        }
+        self.written.push((from, to));
+        Ok(())
+    }
+
+    fn map_step(&mut self, step: &Step, maps: &mut MapSet) -> Result<(), Fault> {
+        let result = match &step.action {
+            Action::Lookup { map, key } => self.lookup(*map, key, maps),
+            Action::MapLoad { map, entry, off, n } => match slot(self.get(*entry)) {
+                Some(slot) => maps.peek(*map, slot, self.get(*off) as i64, (*n).into()),
+                None => 0,
+            },
+            Action::MapStore { map, entry, off, value, n } => {
+                let Some(slot) = slot(self.get(*entry)) else { return Ok(()) };
+                let off = self.get(*off) as i64;
+                if !maps.poke(*map, slot, off, (*n).into(), self.get(*value)) {
+                    return Err(fault(
+                        step,
+                        format!("a store at offset {off}, outside the map's value"),
+                    ));
+                }
+                return Ok(());
+            }
+            Action::Atomic { op, map, entry, off, value, expected, n } => {
+                match slot(self.get(*entry)) {
+                    None => 0,
+                    Some(slot) => {
+                        let (off, n) = (self.get(*off) as i64, usize::from(*n));
+                        let old = maps.peek(*map, slot, off, n);
+                        let new = atomic(*op, old, self.get(*value), expected.map(|e| self.get(e)));
+                        if !maps.poke(*map, slot, off, n, new) {
+                            return Err(fault(
+                                step,
+                                format!(
+                                    "an atomic operation at offset {off}, outside the map's value"
+                                ),
+                            ));
+                        }
+                        old
+                    }
+                }
+            }
+            other => unreachable!("{other:?} is no access to a map"),
+        };
+        self.values[step.dst as usize] = result;
+        Ok(())
+    }
+
+    fn lookup(&mut self, map: usize, parts: &[(Index, u8)], maps: &mut MapSet) -> u64 {
+        let mut len = 0;
+        for (part, n) in parts {
+            let n = usize::from(*n);
+            self.key[len..len + n].copy_from_slice(&self.values[*part as usize].to_le_bytes()[..n]);
+            len += n;
+        }
+        maps.lookup(map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
+    }
+}
+
+fn fault(step: &Step, what: String) -> Fault {
+    Fault { at: step.inst.to_string(), what }
+}
+
+fn input_value(input: Input, inputs: &Inputs, packet: &Packet) -> u64 {
+    match input {
+        Input::PacketLen => packet.arrival_len() as u64,
+        Input::IngressIfindex => inputs.ingress_ifindex.into(),
+        Input::RxQueueIndex => inputs.rx_queue_index.into(),
+        Input::TimeNs => inputs.time_ns,
+        Input::CpuId => inputs.cpu.into(),
+        Input::PacketIndex => inputs.packet_index.into(),
+        Input::Seed => inputs.seed.into(),
+    }
+}
+
+/// New content of the accessed bytes; the caller stores as many as the access is wide.
+fn atomic(op: AtomicOp, old: u64, value: u64, expected: Option<u64>) -> u64 {
+    match op {
+        AtomicOp::Add => old.wrapping_add(value),
+        AtomicOp::Or => old | value,
+        AtomicOp::And => old & value,
+        AtomicOp::Xor => old ^ value,
+        AtomicOp::Xchg => value,
+        AtomicOp::CmpXchg if expected == Some(old) => value,
+        AtomicOp::CmpXchg => old,
+    }
+}
