@@ -140,6 +140,7 @@ impl Lift<'_> {
                 }
                 let frame = self.b.iconst(0, 64);
                 self.b.write(Var::Reg(self.depth + 1, 10), frame);
+                self.b.start_frame(self.depth + 1);
                 Terminator::Jump(Builder::target(n))
             }
             Leave::Return(n) => {

@@ -13,7 +13,7 @@ use beeline_ir::op::{BinOp, CmpOp, Op};
 use beeline_ir::Dfg;
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::PrimaryMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Packet and redirect state that the program changes through helpers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +47,9 @@ struct NodeDefs {
     /// Stack byte: the value that holds it, and which byte of it.
     bytes: HashMap<(u32, u16), (Value, u8)>,
     /// Entry variables that hold no map entry now.
-    no_entry: HashMap<Var, ()>,
+    no_entry: HashSet<Var>,
+    /// Frame that the call at the end of the node starts, all zero.
+    fresh_frame: Option<u32>,
     filled: bool,
     sealed: bool,
     /// Parameters made before all predecessors were known.
@@ -169,7 +171,7 @@ impl<'a> Builder<'a> {
     pub(super) fn clear_entry(&mut self, var: Var) {
         let defs = &mut self.defs[self.node];
         defs.vars.remove(&var);
-        defs.no_entry.insert(var, ());
+        defs.no_entry.insert(var);
     }
 
     pub(super) fn read(&mut self, var: Var) -> Value {
@@ -190,6 +192,11 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The current node ends in a call whose frame is `depth`: it starts as zeros.
+    pub(super) fn start_frame(&mut self, depth: u32) {
+        self.defs[self.node].fresh_frame = Some(depth);
+    }
+
     fn read_in(&mut self, node: Node, var: Var, ty: Ty) -> Value {
         if let Var::Stack { depth, lo, len } = var {
             return self.read_stack_in(node, depth, lo, len);
@@ -197,7 +204,7 @@ impl<'a> Builder<'a> {
         if let Some(v) = self.defs[node].vars.get(&var) {
             return *v;
         }
-        if self.defs[node].no_entry.contains_key(&var) {
+        if self.defs[node].no_entry.contains(&var) {
             return self.undefined(node, ty);
         }
         let v = self.read_at_entry(node, var, ty);
@@ -207,6 +214,9 @@ impl<'a> Builder<'a> {
 
     fn read_stack_in(&mut self, node: Node, depth: u32, lo: u16, len: u8) -> Value {
         let origin = |defs: &NodeDefs, k: u8| defs.bytes.get(&(depth, lo + u16::from(k))).copied();
+        if self.defs[node].fresh_frame == Some(depth) {
+            return self.undefined(node, Ty::Int(len * 8));
+        }
         if (0..len).all(|k| origin(&self.defs[node], k).is_none()) {
             let v = self.read_at_entry(node, Var::Stack { depth, lo, len }, Ty::Int(len * 8));
             for k in 0..len {
