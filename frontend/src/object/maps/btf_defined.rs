@@ -189,7 +189,7 @@ impl Reader<'_> {
 
     fn pointee(&self, ty: TypeId, member: &str) -> Result<TypeId, Diagnostic> {
         match self.btf.ty(self.btf.resolve(ty)) {
-            Type::Ptr(to) => Ok(self.btf.resolve(*to)),
+            Type::Ptr(to) => Ok(*to),
             _ => Err(self.broken(format!("member `{member}` is not a pointer to the type"))),
         }
     }
