@@ -181,7 +181,10 @@ impl Lift<'_> {
         let none = self.b.iconst(0, 64);
         let number = self.b.iconst(u64::from(map.as_u32()) + 1, 64);
         let target_map = self.b.select(missing, none, number);
-        let target_key = self.b.zext(key32, 64);
+        // A miss clears the map but leaves the index of an earlier redirect, as Linux does.
+        let new_key = self.b.zext(key32, 64);
+        let old_key = self.b.read(Var::State(State::RedirectKey));
+        let target_key = self.b.select(missing, old_key, new_key);
         self.b.write(Var::State(State::RedirectMap), target_map);
         self.b.write(Var::State(State::RedirectKey), target_key);
         let redirect = self.b.iconst(XDP_REDIRECT, 64);
