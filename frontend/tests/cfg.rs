@@ -189,3 +189,16 @@ fn check_loops(g: &Cfg, reachable: &BTreeSet<BlockId>) -> usize {
     }
     g.loops().len()
 }
+
+#[test]
+fn ten_thousand_nested_loops_take_no_time() {
+    let depth = 10_000;
+    let mut insns = vec![set(1); depth];
+    insns.extend((0..depth as u32).rev().map(branch));
+    insns.push(Insn::Exit);
+    let p = program(insns);
+    let before = std::time::Instant::now();
+    let g = graph(&p);
+    assert_eq!(g.loops().iter().map(|l| l.depth).max(), Some(depth as u32));
+    assert!(before.elapsed().as_secs() < 5, "{:?}", before.elapsed());
+}

@@ -407,3 +407,35 @@ fn map_kinds_have_the_kernels_numbers() {
     let kinds: Vec<_> = object("maps.o").maps.iter().map(|m| m.kind).collect();
     assert!(kinds.contains(&MapKind::LpmTrie) && kinds.contains(&MapKind::Ringbuf));
 }
+
+#[test]
+fn static_maps() {
+    check_maps(
+        "static_maps.o",
+        expect![[r#"
+        b hash key 4 value 8 entries 2 flags 0x0
+        a hash key 4 value 8 entries 2 flags 0x0
+        outer array_of_maps key 4 value 4 entries 8 flags 0x0 inner (outer.inner hash key 4 value 8 entries 2 flags 0x0) values [(3, "b"), (4, "a")]"#]],
+    );
+    let p = program("static_maps.o", None);
+    let used = p.insns.iter().filter_map(|i| match i {
+        Insn::LoadImm64 { imm: Imm64::Map(m), .. } => Some(p.maps[*m].name.as_str()),
+        _ => None,
+    });
+    assert_eq!(used.collect::<Vec<_>>(), ["b", "outer"]);
+}
+
+#[test]
+fn statically_linked_objects_hold_the_same_programs() {
+    let linked = object("linked.o");
+    let maps: Vec<_> = linked.maps.iter().map(describe).collect();
+    let single: Vec<_> = object("data.o").maps.iter().map(describe).collect();
+    assert_eq!(maps, single);
+    for (name, functions) in [("calls", 5), ("data", 1)] {
+        let p = linked.program(Some(name)).unwrap();
+        let single = program(&format!("{name}.o"), None);
+        assert_eq!(disasm::program(&p), disasm::program(&single));
+        let lines = |p: &Program| p.lines.iter().flatten().map(|l| l.line).collect::<Vec<_>>();
+        assert_eq!((lines(&p), p.subprogs.len()), (lines(&single), functions));
+    }
+}

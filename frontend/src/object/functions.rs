@@ -148,8 +148,9 @@ fn functions_of(
     }
     let starts = start_symbols(symbols);
     let mut functions = Vec::new();
-    for (i, s) in starts.iter().enumerate() {
-        let next = starts[i..].iter().map(|n| n.value).find(|v| *v > s.value).unwrap_or(len);
+    for s in &starts {
+        let next = starts.partition_point(|n| n.value <= s.value);
+        let next = starts.get(next).map_or(len, |n| n.value);
         let end = if s.size == 0 { Some(next) } else { s.value.checked_add(s.size) };
         let aligned = |v: u64| v % RawInsn::BYTES as u64 == 0;
         let end = end.filter(|e| aligned(s.value) && aligned(*e) && *e <= len && *e > s.value);
@@ -199,7 +200,8 @@ fn start_symbols<'a>(symbols: &[&'a Symbol]) -> Vec<&'a Symbol> {
 /// The programs among `functions`: global functions outside `.text` (which holds subprograms), or the static ones
 /// of a section that has no global one. An object with nothing but `.text` has its programs there.
 pub(crate) fn programs(image: &Image, functions: &[Function]) -> Vec<ProgramInfo> {
-    let only_text = functions.iter().all(|f| image.sections[f.section].name == ".text");
+    let is_text = |name: &str| name == ".text" || name.starts_with(".text.");
+    let only_text = functions.iter().all(|f| is_text(&image.sections[f.section].name));
     let mut has_global = vec![false; image.sections.len()];
     for f in functions {
         has_global[f.section] |= f.global;
@@ -208,7 +210,7 @@ pub(crate) fn programs(image: &Image, functions: &[Function]) -> Vec<ProgramInfo
     for (function, f) in functions.iter().enumerate() {
         let section = &image.sections[f.section].name;
         let entry = f.global || !has_global[f.section];
-        if entry && (section != ".text" || only_text) {
+        if entry && (!is_text(section) || only_text) {
             let (name, section) = (f.name.clone(), section.clone());
             let purpose = purpose(&section);
             programs.push(ProgramInfo { name, section, purpose, function });

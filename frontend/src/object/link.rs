@@ -135,7 +135,7 @@ impl<'a> Linker<'a> {
     /// A call to a symbol that is not defined here: a kernel function, if BTF says so.
     fn call_extern(&mut self, at: usize, symbol: &Symbol) -> Result<(), Diagnostic> {
         let name = &symbol.name;
-        if !self.object.is_kernel_symbol(name) {
+        if !self.object.kernel_symbols.contains(name) {
             return Err(Diagnostic::error(EXTERN, format!("function `{name}` is not defined"))
                 .at(self.place_of(at))
                 .help("define it in this object, or link the objects with `bpftool gen object`"));
@@ -195,7 +195,7 @@ impl<'a> Linker<'a> {
             self.set_imm64(at, op::IMM64_VALUE, 0, 0);
             return Ok(());
         }
-        let message = if self.object.is_kernel_symbol(name) {
+        let message = if self.object.kernel_symbols.contains(name) {
             format!("`{name}` is a symbol of the running kernel, which a file does not have")
         } else {
             format!("`{name}` is not defined")
@@ -297,13 +297,5 @@ impl<'a> Linker<'a> {
             license: self.object.license.clone(),
             object: self.object.name.clone(),
         })
-    }
-}
-
-impl Object {
-    /// BTF declares `name` in section `.ksyms`.
-    fn is_kernel_symbol(&self, name: &str) -> bool {
-        let Some(btf) = &self.btf else { return false };
-        btf.section_vars(".ksyms").unwrap_or(&[]).iter().any(|v| btf.name(v.ty) == name)
     }
 }

@@ -16,6 +16,7 @@ use crate::program::MapDef;
 use beeline_ir::diagnostic::Diagnostic;
 use error::{within, BROKEN_BTF, BROKEN_BTF_EXT, HELP_REBUILD, RELOCATION_TYPE};
 use functions::Function;
+use std::collections::BTreeSet;
 
 /// Relocation types of the BPF ELF ABI.
 pub(crate) mod relocation {
@@ -48,6 +49,8 @@ pub struct Object {
     image: Image,
     functions: Vec<Function>,
     map_places: Vec<maps::MapPlace>,
+    /// What BTF declares in section `.ksyms`.
+    kernel_symbols: BTreeSet<String>,
 }
 
 /// Reads the object file `bytes`; `name` is used in messages.
@@ -58,12 +61,26 @@ pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
     let functions = functions::functions(&image)?;
     let programs = functions::programs(&image, &functions);
     let (maps, map_places) = maps::read(&image, btf.as_ref(), &functions)?;
-    let license = read_license(&image);
-    let name = name.into();
-    Ok(Object { name, programs, maps, license, btf, ext, image, functions, map_places })
+    Ok(Object {
+        name: name.into(),
+        programs,
+        maps,
+        license: read_license(&image),
+        kernel_symbols: btf.as_ref().map(kernel_symbols).unwrap_or_default(),
+        btf,
+        ext,
+        image,
+        functions,
+        map_places,
+    })
 }
 
 impl Object {
+    /// Line info, function info and CO-RE relocations, as the file has them (before linking).
+    pub fn btf_ext(&self) -> &BtfExt {
+        &self.ext
+    }
+
     /// BTF types of the key and value of map `map`, where the object has them.
     pub fn map_types(&self, map: usize) -> Option<(TypeId, TypeId)> {
         self.map_places.iter().find(|p| p.map == Ok(map)).and_then(|p| p.types)
@@ -86,6 +103,11 @@ fn read_btf(image: &Image) -> Result<(Option<Btf>, BtfExt), Diagnostic> {
         None => BtfExt::default(),
     };
     Ok((Some(btf), ext))
+}
+
+fn kernel_symbols(btf: &Btf) -> BTreeSet<String> {
+    let vars = btf.section_vars(".ksyms").unwrap_or(&[]);
+    vars.iter().map(|v| btf.name(v.ty).into_owned()).collect()
 }
 
 /// Relocations matter in code and in map definitions; those of BTF and debug info change nothing here.

@@ -23,6 +23,9 @@ build iproute2 v2
 build several v1 -g
 build externs v3 -g
 build core v3 -g
+build static_maps v1 -g
 for source in *.s; do
     "$CLANG" -target bpf -mcpu=v4 -c "$source" -o "${source%.s}.o"
 done
+# Two objects linked into one, as projects of several files do.
+bpftool gen object linked.o calls.o data.o

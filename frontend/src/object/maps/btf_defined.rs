@@ -3,9 +3,9 @@
 //! `__uint(name, n)` is a pointer to an array of n elements, `__ulong` an enumeration with one value, `__type` a
 //! pointer to the type, `__array(values, ...)` a flexible array of pointers whose initialisers are relocations.
 
-use super::{broken, kind, Found};
+use super::{broken, check_count, kind, Found};
 use crate::btf::{Btf, Composite, Member, Type, TypeId};
-use crate::elf::{Image, SectionId, Symbol};
+use crate::elf::{Image, Reloc, SectionId, Symbol, SymbolKind};
 use crate::object::error::{within, MAP_WITHOUT_BTF};
 use crate::object::functions::Function;
 use crate::program::MapDef;
@@ -45,6 +45,7 @@ pub(super) fn read(
             .help("rebuild the object with -g"));
     };
     let vars = btf.section_vars(".maps").unwrap_or(&[]);
+    check_count(image, vars.len())?;
     let mut found = Vec::new();
     for var in vars {
         let Type::Var { ty, .. } = btf.ty(var.ty) else { continue };
@@ -53,7 +54,7 @@ pub(super) fn read(
         found.push(reader.read(id, *ty, var.size, functions)?);
     }
     for s in image.symbols_in(id) {
-        let is_map = s.kind == crate::elf::SymbolKind::Object;
+        let is_map = s.kind == SymbolKind::Object;
         if is_map && !found.iter().any(|f: &Found| f.start == s.value) {
             let message = "the map has no type information in .BTF";
             return Err(Diagnostic::error(MAP_WITHOUT_BTF, message)
@@ -233,16 +234,30 @@ impl Reader<'_> {
     ) -> Vec<(u32, String)> {
         let relocs = &self.image.sections[id].relocs;
         let mine = relocs.iter().filter(|r| r.offset >= first && r.offset < end);
-        let name = |s: &Symbol| {
-            // Static programs are referred to by their section.
-            let at =
-                |f: &&Function| Some(f.section) == s.section && u64::from(f.start) * 8 == s.value;
-            match functions.iter().find(at) {
-                Some(f) if s.name.is_empty() => f.name.clone(),
-                _ => s.name.clone(),
-            }
-        };
-        mine.map(|r| (((r.offset - first) / 8) as u32, name(&self.image.symbols[r.symbol])))
+        mine.map(|r| (((r.offset - first) / 8) as u32, self.initialiser(id, r, functions)))
             .collect()
+    }
+
+    /// The name of what an initialiser refers to. Static maps and programs are named by section and place in it.
+    fn initialiser(&self, id: SectionId, r: &Reloc, functions: &[Function]) -> String {
+        let symbol = &self.image.symbols[r.symbol];
+        let Some(section) = symbol.section.filter(|_| symbol.kind == SymbolKind::Section) else {
+            return symbol.name.clone();
+        };
+        let bytes =
+            usize::try_from(r.offset).ok().and_then(|at| self.image.data(id).get(at..at + 8));
+        let in_place = bytes.and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let target = symbol.value.wrapping_add(in_place);
+        let function =
+            functions.iter().find(|f| f.section == section && u64::from(f.start) * 8 == target);
+        let named = |s: &&Symbol| s.kind != SymbolKind::Section && s.value == target;
+        match function {
+            Some(f) => f.name.clone(),
+            None => self
+                .image
+                .symbols_in(section)
+                .find(named)
+                .map_or_else(String::new, |s| s.name.clone()),
+        }
     }
 }

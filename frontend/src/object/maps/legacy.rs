@@ -3,7 +3,7 @@
 //! All begin with type, key size, value size, number of entries and (mostly) flags. The kernel's samples append the
 //! index of an inner map; iproute2 (`struct bpf_elf_map`, 36 bytes) appends ids that relate inner and outer maps.
 
-use super::{broken, kind, Found};
+use super::{broken, check_count, kind, Found};
 use crate::elf::{Image, SectionId, Symbol, SymbolKind};
 use crate::program::MapDef;
 use beeline_ir::diagnostic::Diagnostic;
@@ -89,6 +89,7 @@ fn definitions(image: &Image, id: SectionId) -> Result<Vec<Definition<'_>>, Diag
     let mut symbols: Vec<_> = image.symbols_in(id).filter(is_map).collect();
     symbols.sort_by_key(|s| s.value);
     symbols.dedup_by_key(|s| s.value);
+    check_count(image, symbols.len())?;
     let mut definitions = Vec::new();
     for (i, symbol) in symbols.iter().enumerate() {
         let next = symbols.get(i + 1).map_or(data.len() as u64, |n| n.value);

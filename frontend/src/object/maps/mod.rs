@@ -6,7 +6,7 @@ mod legacy;
 
 pub(crate) use data::is_data;
 
-use super::error::{within, BROKEN_MAP, MAP_TYPE};
+use super::error::{file_error, within, BROKEN_MAP, MAP_TYPE, TOO_LARGE};
 use super::functions::Function;
 use crate::btf::{Btf, TypeId};
 use crate::elf::{Image, SectionId};
@@ -87,6 +87,17 @@ fn kind(number: u32, map: &str) -> Result<MapKind, MapProblem> {
         code: MAP_TYPE,
         message: format!("map `{map}` has type {number}, which XDP programs cannot use here"),
     })
+}
+
+/// Most maps in one section; Linux lets a program use 64.
+const MAX_MAPS: usize = 4096;
+
+fn check_count(image: &Image, maps: usize) -> Result<(), Diagnostic> {
+    if maps <= MAX_MAPS {
+        return Ok(());
+    }
+    let message = format!("the object defines {maps} maps; at most {MAX_MAPS} are read");
+    Err(file_error(&image.name, TOO_LARGE, message, "split the object"))
 }
 
 fn broken(image: &Image, map: &str, message: impl Into<String>) -> Diagnostic {
