@@ -235,7 +235,9 @@ impl Lift<'_> {
         let ok = self.both_at_most((lowest, moved), (moved, highest));
         // Growing clears the new bytes, whatever the packet held there before it was cut.
         let grown = self.b.select(ok, moved, end);
-        self.b.effect(Op::PktZero { from: end, to: grown });
+        if self.may_grow(R2) {
+            self.b.effect(Op::PktZero { from: end, to: grown });
+        }
         let valid = self.b.read(Var::State(State::ValidEnd));
         let shorter = self.b.cmp(CmpOp::Slt, grown, valid);
         let valid = self.b.select(shorter, grown, valid);
@@ -243,6 +245,16 @@ impl Lift<'_> {
         self.b.write(Var::State(State::End), grown);
         self.b.write(Var::State(State::ValidEnd), valid);
         self.status(ok)
+    }
+
+    /// Can the signed 32-bit argument in `r` be positive?
+    fn may_grow(&self, r: Reg) -> bool {
+        let RegFact::Scalar(range) = self.fact(r) else {
+            return true;
+        };
+        let negative = range.smax <= 0 && range.smin >= i64::from(i32::MIN);
+        let negative_word = range.umin > i32::MAX as u64 && range.umax <= u64::from(u32::MAX);
+        !(negative || negative_word)
     }
 
     /// The larger of the fixed limit and the arrival length.
