@@ -89,18 +89,9 @@ pub struct Dfg {
 impl Dfg {
     /// Makes an operation (not yet placed) with a result of type `ty`, or none.
     pub fn make_inst(&mut self, op: Op, ty: Option<Ty>, src: PackedOption<Src>) -> Inst {
-        let inst = self.insts.push(InstData {
-            op,
-            result: None,
-            pred: None,
-            src,
-        });
+        let inst = self.insts.push(InstData { op, result: None, pred: None, src });
         if let Some(ty) = ty {
-            let v = self.values.push(ValueData {
-                ty,
-                def: ValueDef::Inst(inst),
-                name: None,
-            });
+            let v = self.values.push(ValueData { ty, def: ValueDef::Inst(inst), name: None });
             self.insts[inst].result = Some(v);
         }
         inst
@@ -116,15 +107,21 @@ impl Dfg {
     /// # Panics
     /// If `v` is an entry; validated IR never asks.
     pub fn bits(&self, v: Value) -> u8 {
-        self.ty(v)
-            .bits()
-            .expect("an integer operand, by invariant of the operation")
+        self.ty(v).bits().expect("an integer operand, by invariant of the operation")
     }
 
     /// The operation that defines `v`, if it is not a block parameter.
     pub fn def(&self, v: Value) -> Option<&Op> {
         match self.values[v].def {
             ValueDef::Inst(i) => Some(&self.insts[i].op),
+            ValueDef::Param(..) => None,
+        }
+    }
+
+    /// The operation that defines `v`, by index.
+    pub fn maker(&self, v: Value) -> Option<Inst> {
+        match self.values[v].def {
+            ValueDef::Inst(i) => Some(i),
             ValueDef::Param(..) => None,
         }
     }

@@ -74,10 +74,7 @@ impl Diagnostic {
 
     /// A warning with `code` and `message`, not yet placed.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warning,
-            ..Self::error(code, message)
-        }
+        Self { level: Level::Warning, ..Self::error(code, message) }
     }
 
     /// The same diagnostic pointing at `at`.

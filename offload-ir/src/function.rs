@@ -27,14 +27,7 @@ pub struct Verdict {
 impl Verdict {
     /// The six values, in the order of the fields.
     pub fn values(&self) -> [Value; 6] {
-        [
-            self.action,
-            self.start,
-            self.end,
-            self.valid_end,
-            self.redirect_map,
-            self.redirect_key,
-        ]
+        [self.action, self.start, self.end, self.valid_end, self.redirect_map, self.redirect_key]
     }
 
     /// Replaces every value by `f(value)`.
@@ -86,9 +79,7 @@ impl Terminator {
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         let pair = match self {
             Terminator::Jump(t) => [Some(t), None],
-            Terminator::Branch {
-                if_true, if_false, ..
-            } => [Some(if_true), Some(if_false)],
+            Terminator::Branch { if_true, if_false, .. } => [Some(if_true), Some(if_false)],
             Terminator::Ret(_) | Terminator::Unreachable => [None, None],
         };
         pair.into_iter().flatten()
@@ -98,9 +89,7 @@ impl Terminator {
     pub fn targets_mut(&mut self) -> impl Iterator<Item = &mut Target> {
         let pair = match self {
             Terminator::Jump(t) => [Some(t), None],
-            Terminator::Branch {
-                if_true, if_false, ..
-            } => [Some(if_true), Some(if_false)],
+            Terminator::Branch { if_true, if_false, .. } => [Some(if_true), Some(if_false)],
             Terminator::Ret(_) | Terminator::Unreachable => [None, None],
         };
         pair.into_iter().flatten()

@@ -9,13 +9,8 @@ pub const BANKS: u32 = 4;
 
 /// Log2 of the depth of each bank for a map of `max_entries`: the table is at most three quarters full.
 pub fn bank_depth_log2(max_entries: u32) -> u32 {
-    let slots = (u64::from(max_entries) * 4)
-        .div_ceil(3)
-        .max(u64::from(BANKS));
-    slots
-        .div_ceil(u64::from(BANKS))
-        .next_power_of_two()
-        .trailing_zeros()
+    let slots = (u64::from(max_entries) * 4).div_ceil(3).max(u64::from(BANKS));
+    slots.div_ceil(u64::from(BANKS)).next_power_of_two().trailing_zeros()
 }
 
 /// Contribution of key bit `bit` (bit `b` of byte `k` is `8 * k + b`) to the index in `bank`; its low

@@ -10,7 +10,9 @@ pub mod if_convert;
 pub mod map;
 pub mod op;
 pub mod pipeline;
+pub mod ports;
 pub mod random;
+pub mod schedule;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -105,17 +105,17 @@ pub struct Bounds {
 impl Bounds {
     /// Bounds of the constant offset `c`.
     pub fn constant(c: i64) -> Self {
-        Self {
-            min: c,
-            max: c,
-            known_mask: u64::MAX,
-            known_bits: c as u64,
-        }
+        Self { min: c, max: c, known_mask: u64::MAX, known_bits: c as u64 }
     }
 
     /// The only possible offset, if there is just one.
     pub fn as_constant(&self) -> Option<i64> {
         (self.min == self.max).then_some(self.min)
+    }
+
+    /// True if the bounds allow the offset `o`.
+    pub fn allows(&self, o: i64) -> bool {
+        (self.min..=self.max).contains(&o) && o as u64 & self.known_mask == self.known_bits
     }
 
     /// Every offset that the bounds allow, ascending.
@@ -285,11 +285,7 @@ impl Op {
                 g(a);
                 g(b);
             }
-            Op::Select {
-                cond,
-                if_true,
-                if_false,
-            } => {
+            Op::Select { cond, if_true, if_false } => {
                 g(cond);
                 g(if_true);
                 g(if_false);
@@ -301,9 +297,7 @@ impl Op {
                 g(base);
                 g(off);
             }
-            Op::PktStore {
-                base, off, value, ..
-            } => {
+            Op::PktStore { base, off, value, .. } => {
                 g(base);
                 g(off);
                 g(value);
@@ -317,20 +311,12 @@ impl Op {
                 g(entry);
                 g(off);
             }
-            Op::MapStore {
-                entry, off, value, ..
-            } => {
+            Op::MapStore { entry, off, value, .. } => {
                 g(entry);
                 g(off);
                 g(value);
             }
-            Op::MapAtomic {
-                entry,
-                off,
-                value,
-                expected,
-                ..
-            } => {
+            Op::MapAtomic { entry, off, value, expected, .. } => {
                 g(entry);
                 g(off);
                 g(value);

@@ -34,14 +34,11 @@ pub fn call_site_key(pc: u32) -> u32 {
 
 /// The random number that the call at `pc` gets in packet `packet_index`.
 pub fn prandom_u32(seed: u32, packet_index: u32, pc: u32) -> u32 {
-    STEPS.iter().fold(
-        seed ^ packet_index ^ call_site_key(pc),
-        |x, step| match *step {
-            Step::Add(c) => x.wrapping_add(c),
-            Step::AddShl(n) => x.wrapping_add(x << n),
-            Step::XorShr(n) => x ^ (x >> n),
-        },
-    )
+    STEPS.iter().fold(seed ^ packet_index ^ call_site_key(pc), |x, step| match *step {
+        Step::Add(c) => x.wrapping_add(c),
+        Step::AddShl(n) => x.wrapping_add(x << n),
+        Step::XorShr(n) => x ^ (x >> n),
+    })
 }
 
 #[cfg(test)]

@@ -48,11 +48,7 @@ impl World {
     pub fn random(rng: &mut Rng) -> Self {
         let mut packet = vec![0; 256];
         packet[64..].iter_mut().for_each(|b| *b = rng.next() as u8);
-        Self {
-            packet,
-            rows: HashMap::new(),
-            inputs: [0; 7].map(|_| rng.next() & 0xffff),
-        }
+        Self { packet, rows: HashMap::new(), inputs: [0; 7].map(|_| rng.next() & 0xffff) }
     }
 }
 
@@ -98,15 +94,9 @@ impl Machine<'_> {
             Op::Cmp(op, a, b) => {
                 u64::from(compare(*op, self.get(*a), self.get(*b), self.dfg.bits(*a)))
             }
-            Op::Select {
-                cond,
-                if_true,
-                if_false,
-            } => self.get(if self.get(*cond) == 1 {
-                *if_true
-            } else {
-                *if_false
-            }),
+            Op::Select { cond, if_true, if_false } => {
+                self.get(if self.get(*cond) == 1 { *if_true } else { *if_false })
+            }
             Op::Zext(a) => self.get(*a),
             Op::Sext(a) => sign_extend(self.get(*a), self.dfg.bits(*a)) as u64,
             Op::Extract { value, lo } => self.get(*value) >> lo,
@@ -125,22 +115,14 @@ impl Machine<'_> {
                 let at = self.coordinate(*base, *off);
                 load(&self.world.packet, at + ORIGIN, bits)
             }
-            Op::PktStore {
-                base, off, value, ..
-            } => {
-                let (at, x, n) = (
-                    self.coordinate(*base, *off),
-                    self.get(*value),
-                    self.dfg.bits(*value),
-                );
+            Op::PktStore { base, off, value, .. } => {
+                let (at, x, n) =
+                    (self.coordinate(*base, *off), self.get(*value), self.dfg.bits(*value));
                 store(&mut self.world.packet, at + ORIGIN, x, n);
                 0
             }
             Op::PktZero { from, to } => {
-                let (from, to) = (
-                    self.get(*from) as i64 + ORIGIN,
-                    self.get(*to) as i64 + ORIGIN,
-                );
+                let (from, to) = (self.get(*from) as i64 + ORIGIN, self.get(*to) as i64 + ORIGIN);
                 for (i, b) in self.world.packet.iter_mut().enumerate() {
                     if (from..to).contains(&(i as i64)) {
                         *b = 0;
@@ -148,42 +130,19 @@ impl Machine<'_> {
                 }
                 0
             }
-            Op::MapLoad {
-                map, entry, off, ..
-            } => {
+            Op::MapLoad { map, entry, off, .. } => {
                 let off = self.get(*off) as i64;
                 self.row(*map, *entry).map_or(0, |row| load(row, off, bits))
             }
-            Op::MapStore {
-                map,
-                entry,
-                off,
-                value,
-                ..
-            } => {
-                let (off, x, n) = (
-                    self.get(*off) as i64,
-                    self.get(*value),
-                    self.dfg.bits(*value),
-                );
+            Op::MapStore { map, entry, off, value, .. } => {
+                let (off, x, n) = (self.get(*off) as i64, self.get(*value), self.dfg.bits(*value));
                 if let Some(row) = self.row(*map, *entry) {
                     store(row, off, x, n);
                 }
                 0
             }
-            Op::MapAtomic {
-                op,
-                map,
-                entry,
-                off,
-                value,
-                ..
-            } => {
-                let (off, x, n) = (
-                    self.get(*off) as i64,
-                    self.get(*value),
-                    self.dfg.bits(*value),
-                );
+            Op::MapAtomic { op, map, entry, off, value, .. } => {
+                let (off, x, n) = (self.get(*off) as i64, self.get(*value), self.dfg.bits(*value));
                 assert_eq!(*op, AtomicOp::Add);
                 self.row(*map, *entry).map_or(0, |row| {
                     let old = load(row, off, n);
@@ -208,11 +167,7 @@ impl Machine<'_> {
             acc | x
         });
         if decl.kind.is_array_like() {
-            return if key < u64::from(decl.max_entries) {
-                key + 1
-            } else {
-                0
-            };
+            return if key < u64::from(decl.max_entries) { key + 1 } else { 0 };
         }
         let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         if mixed & 1 == 1 {
@@ -247,10 +202,7 @@ fn load(bytes: &[u8], at: i64, bits: u8) -> u64 {
 
 fn store(bytes: &mut [u8], at: i64, x: u64, bits: u8) {
     for i in 0..i64::from(bits / 8) {
-        if let Some(b) = usize::try_from(at.wrapping_add(i))
-            .ok()
-            .and_then(|i| bytes.get_mut(i))
-        {
+        if let Some(b) = usize::try_from(at.wrapping_add(i)).ok().and_then(|i| bytes.get_mut(i)) {
             *b = (x >> (8 * i)) as u8;
         }
     }
@@ -293,11 +245,7 @@ fn compare(op: CmpOp, a: u64, b: u64, bits: u8) -> bool {
 
 /// Runs `f`: the verdict and the world after it.
 pub fn run_function(f: &Function, world: World) -> ([u64; 6], World) {
-    let mut m = Machine {
-        dfg: &f.dfg,
-        world,
-        values: HashMap::new(),
-    };
+    let mut m = Machine { dfg: &f.dfg, world, values: HashMap::new() };
     let mut b = f.entry;
     loop {
         for &i in &f.blocks[b].insts {
@@ -305,11 +253,7 @@ pub fn run_function(f: &Function, world: World) -> ([u64; 6], World) {
         }
         let t = match &f.blocks[b].term {
             Terminator::Jump(t) => t,
-            Terminator::Branch {
-                cond,
-                if_true,
-                if_false,
-            } => {
+            Terminator::Branch { cond, if_true, if_false } => {
                 if m.get(*cond) == 1 {
                     if_true
                 } else {
@@ -320,19 +264,14 @@ pub fn run_function(f: &Function, world: World) -> ([u64; 6], World) {
             Terminator::Unreachable => panic!("reached an unreachable block"),
         };
         let args: Vec<u64> = t.args.iter().map(|&a| m.get(a)).collect();
-        m.values
-            .extend(f.blocks[t.block].params.iter().copied().zip(args));
+        m.values.extend(f.blocks[t.block].params.iter().copied().zip(args));
         b = t.block;
     }
 }
 
 /// Runs `p`: the verdict and the world after it.
 pub fn run_pipeline(p: &Pipeline, world: World) -> ([u64; 6], World) {
-    let mut m = Machine {
-        dfg: &p.dfg,
-        world,
-        values: HashMap::new(),
-    };
+    let mut m = Machine { dfg: &p.dfg, world, values: HashMap::new() };
     for &i in &p.order {
         m.step(i);
     }
@@ -349,9 +288,7 @@ pub fn observable((mut verdict, mut world): ([u64; 6], World)) -> ([u64; 6], Wor
         verdict[4..].fill(0);
     }
     world.rows.retain(|&(_, slot), row| {
-        row.iter()
-            .enumerate()
-            .any(|(i, b)| *b != (slot as usize * 37 + i) as u8)
+        row.iter().enumerate().any(|(i, b)| *b != (slot as usize * 37 + i) as u8)
     });
     (verdict, world)
 }
@@ -371,11 +308,9 @@ pub struct Generator<'a> {
 pub fn random_function(rng: &mut Rng, size: u32, maps: bool) -> Function {
     let mut dfg = Dfg::default();
     if maps {
-        for (name, kind) in [
-            ("table", MapKind::Hash),
-            ("counters", MapKind::Array),
-            ("config", MapKind::Array),
-        ] {
+        for (name, kind) in
+            [("table", MapKind::Hash), ("counters", MapKind::Array), ("config", MapKind::Array)]
+        {
             let (name, max_entries) = (name.to_string(), 16);
             dfg.maps.push(MapDecl {
                 name,
@@ -390,20 +325,8 @@ pub fn random_function(rng: &mut Rng, size: u32, maps: bool) -> Function {
     }
     let mut blocks = PrimaryMap::new();
     let entry = blocks.push(empty_block());
-    let f = Function {
-        name: "random".into(),
-        dfg,
-        blocks,
-        entry,
-    };
-    let mut g = Generator {
-        rng,
-        f,
-        scope: vec![],
-        entries: vec![],
-        block: entry,
-        budget: size,
-    };
+    let f = Function { name: "random".into(), dfg, blocks, entry };
+    let mut g = Generator { rng, f, scope: vec![], entries: vec![], block: entry, budget: size };
     for i in [Input::PacketLen, Input::IngressIfindex] {
         let bits = if i == Input::PacketLen { 16 } else { 32 };
         let v = g.op(Op::Input(i), Ty::Int(bits));
@@ -416,12 +339,7 @@ pub fn random_function(rng: &mut Rng, size: u32, maps: bool) -> Function {
 }
 
 fn empty_block() -> BlockData {
-    BlockData {
-        params: vec![],
-        insts: vec![],
-        term: Terminator::Unreachable,
-        max_trips: None,
-    }
+    BlockData { params: vec![], insts: vec![], term: Terminator::Unreachable, max_trips: None }
 }
 
 impl Generator<'_> {
@@ -453,14 +371,7 @@ impl Generator<'_> {
         } else {
             self.pick()
         };
-        let ops = [
-            CmpOp::Eq,
-            CmpOp::Ne,
-            CmpOp::Ult,
-            CmpOp::Ule,
-            CmpOp::Slt,
-            CmpOp::Sle,
-        ];
+        let ops = [CmpOp::Eq, CmpOp::Ne, CmpOp::Ult, CmpOp::Ule, CmpOp::Slt, CmpOp::Sle];
         let op = ops[self.rng.below(6) as usize];
         self.op(Op::Cmp(op, a, b), Ty::Int(1))
     }
@@ -477,15 +388,7 @@ impl Generator<'_> {
         let c = self.constant(64, start as u64);
         let v = self.op(Op::Bin(BinOp::Add, v, c), Ty::Int(64));
         let (known_mask, known_bits) = if start % 4 == 0 { (3, 0) } else { (0, 0) };
-        (
-            v,
-            Bounds {
-                min: start,
-                max: start + 12,
-                known_mask,
-                known_bits,
-            },
-        )
+        (v, Bounds { min: start, max: start + 12, known_mask, known_bits })
     }
 
     fn integer(&mut self, bits: u8) -> Value {
@@ -498,21 +401,14 @@ impl Generator<'_> {
     }
 
     fn widen(&mut self, v: Value) {
-        let v = if self.f.dfg.bits(v) == 64 {
-            v
-        } else {
-            self.op(Op::Zext(v), Ty::Int(64))
-        };
+        let v = if self.f.dfg.bits(v) == 64 { v } else { self.op(Op::Zext(v), Ty::Int(64)) };
         self.scope.push(v);
     }
 
     fn statement(&mut self) {
         self.budget = self.budget.saturating_sub(1);
         let bits = [8, 16, 32, 64][self.rng.below(4) as usize];
-        match self
-            .rng
-            .below(if self.f.dfg.maps.is_empty() { 70 } else { 100 })
-        {
+        match self.rng.below(if self.f.dfg.maps.is_empty() { 70 } else { 100 }) {
             0..=29 => {
                 let ops = [BinOp::Add, BinOp::Sub, BinOp::And, BinOp::Or, BinOp::Xor];
                 let op = ops[self.rng.below(5) as usize];
@@ -530,30 +426,21 @@ impl Generator<'_> {
                 let base = self.constant(64, 0);
                 let (off, bounds) = self.offset(60);
                 let value = self.integer(bits);
-                self.inst(
-                    Op::PktStore {
-                        base,
-                        off,
-                        bounds,
-                        value,
-                    },
-                    None,
-                );
+                self.inst(Op::PktStore { base, off, bounds, value }, None);
             }
             70..=84 => {
                 let map = MapId::from_u32(self.rng.below(3) as u32);
                 let key = vec![self.integer(32)];
                 let e = self.op(Op::MapLookup { map, key }, Ty::Entry(map));
                 self.entries.push((map, e));
+                self.map_access();
             }
             _ => self.map_access(),
         }
     }
 
     fn map_access(&mut self) {
-        let Some(i) = (self.entries.len() as u64)
-            .checked_sub(1)
-            .map(|n| self.rng.below(n + 1))
+        let Some(i) = (self.entries.len() as u64).checked_sub(1).map(|n| self.rng.below(n + 1))
         else {
             return;
         };
@@ -576,27 +463,10 @@ impl Generator<'_> {
                 self.scope.push(v);
             }
             1 if map.as_u32() == 1 => {
-                self.inst(
-                    Op::MapStore {
-                        map,
-                        entry,
-                        off,
-                        bounds,
-                        value,
-                    },
-                    None,
-                );
+                self.inst(Op::MapStore { map, entry, off, bounds, value }, None);
             }
             _ => {
-                let v = self.op(
-                    Op::MapLoad {
-                        map,
-                        entry,
-                        off,
-                        bounds,
-                    },
-                    Ty::Int(64),
-                );
+                let v = self.op(Op::MapLoad { map, entry, off, bounds }, Ty::Int(64));
                 self.scope.push(v);
             }
         }
@@ -604,7 +474,8 @@ impl Generator<'_> {
 
     /// Statements and nested branches in the current block; ends in a block that has no terminator yet.
     fn region(&mut self, depth: u32) {
-        for _ in 0..1 + self.rng.below(5) {
+        let statements = if depth == 0 { 12 } else { 1 + self.rng.below(5) };
+        for _ in 0..statements {
             if self.budget == 0 {
                 return;
             }
@@ -624,15 +495,9 @@ impl Generator<'_> {
             self.f.blocks.push(empty_block()),
             self.f.blocks.push(empty_block()),
         );
-        let target = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.f.blocks[self.block].term = Terminator::Branch {
-            cond,
-            if_true: target(left),
-            if_false: target(right),
-        };
+        let target = |block| Target { block, args: vec![] };
+        self.f.blocks[self.block].term =
+            Terminator::Branch { cond, if_true: target(left), if_false: target(right) };
         let (scope, entries) = (self.scope.len(), self.entries.len());
         let arity = self.rng.below(3) as usize;
         let mut arms = 0;
@@ -654,11 +519,8 @@ impl Generator<'_> {
         self.block = join;
         for n in 0..arity {
             let def = crate::dfg::ValueDef::Param(join, n as u32);
-            let v = self.f.dfg.values.push(crate::dfg::ValueData {
-                ty: Ty::Int(64),
-                def,
-                name: None,
-            });
+            let v =
+                self.f.dfg.values.push(crate::dfg::ValueData { ty: Ty::Int(64), def, name: None });
             self.f.blocks[join].params.push(v);
             self.scope.push(v);
         }
@@ -675,11 +537,7 @@ impl Generator<'_> {
 
     fn ret(&mut self) {
         let code = self.rng.below(5);
-        let action = if self.rng.chance(85) {
-            self.constant(32, code)
-        } else {
-            self.integer(32)
-        };
+        let action = if self.rng.chance(85) { self.constant(32, code) } else { self.integer(32) };
         let start = self.constant(64, 0);
         let length = self.scope[0];
         let redirect_map = self.constant(8, 0);

@@ -53,11 +53,7 @@ const CONST_VAR: u32 = u32::MAX;
 
 impl Default for Bdd {
     fn default() -> Self {
-        let constant = |f| Decision {
-            var: CONST_VAR,
-            hi: f,
-            lo: f,
-        };
+        let constant = |f| Decision { var: CONST_VAR, hi: f, lo: f };
         Self {
             nodes: vec![constant(BoolFn::FALSE), constant(BoolFn::TRUE)],
             unique: HashMap::new(),

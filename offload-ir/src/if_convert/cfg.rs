@@ -34,10 +34,7 @@ impl Cfg {
                 }
             };
             tail[b] = b != f.entry
-                && f.blocks[b]
-                    .insts
-                    .iter()
-                    .all(|&i| is_free(&f.dfg.insts[i].op))
+                && f.blocks[b].insts.iter().all(|&i| is_free(&f.dfg.insts[i].op))
                 && match term {
                     Terminator::Ret(_) => true,
                     Terminator::Jump(t) => tail[t.block],
@@ -45,12 +42,7 @@ impl Cfg {
                 };
         }
         let idom = dominators(f, &order, &never);
-        Ok(Self {
-            order,
-            never,
-            idom,
-            tail,
-        })
+        Ok(Self { order, never, idom, tail })
     }
 }
 
@@ -82,11 +74,7 @@ fn topological_order(f: &Function) -> Result<Vec<Block>, Block> {
     while let Some((b, next)) = stack.pop() {
         // Later targets first, so that the order follows the program's layout of true before false.
         let targets: Vec<Block> = f.blocks[b].term.targets().map(|t| t.block).collect();
-        let Some(&t) = targets
-            .len()
-            .checked_sub(next + 1)
-            .and_then(|i| targets.get(i))
-        else {
+        let Some(&t) = targets.len().checked_sub(next + 1).and_then(|i| targets.get(i)) else {
             mark[b] = Mark::Done;
             post.push(b);
             continue;
@@ -119,11 +107,7 @@ fn dominators(
             let mut common = b;
             let mut other = idom[t.block].expand().unwrap_or(b);
             while common != other {
-                let deeper = if depth[common] > depth[other] {
-                    &mut common
-                } else {
-                    &mut other
-                };
+                let deeper = if depth[common] > depth[other] { &mut common } else { &mut other };
                 *deeper = idom[*deeper].expand().expect("the entry dominates both");
             }
             idom[t.block] = common.into();

@@ -66,16 +66,8 @@ impl Conditions {
                     }
                 }
             }
-            Some(&Op::Select {
-                cond,
-                if_true,
-                if_false,
-            }) => {
-                let (c, t, f) = (
-                    self.of(dfg, cond),
-                    self.of(dfg, if_true),
-                    self.of(dfg, if_false),
-                );
+            Some(&Op::Select { cond, if_true, if_false }) => {
+                let (c, t, f) = (self.of(dfg, cond), self.of(dfg, if_true), self.of(dfg, if_false));
                 self.bdd.ite(c, t, f)
             }
             Some(&Op::Cmp(op @ (CmpOp::Eq | CmpOp::Ne), a, b)) if one_bit(a) => {
@@ -95,10 +87,8 @@ impl Conditions {
 
     fn comparison(&mut self, dfg: &Dfg, v: Value, op: CmpOp, a: Value, b: Value) -> BoolFn {
         let bits = dfg.bits(a);
-        let operand = |v| {
-            dfg.as_const(v)
-                .map_or(Operand::Value(v), |c| Operand::Const(c & low_mask(bits)))
-        };
+        let operand =
+            |v| dfg.as_const(v).map_or(Operand::Value(v), |c| Operand::Const(c & low_mask(bits)));
         let (a, b) = (operand(a), operand(b));
         let (base, x, y, negated) = match op {
             CmpOp::Eq => (CmpOp::Eq, a.min(b), a.max(b), false),

@@ -58,8 +58,7 @@ impl Emitter {
         let data = &self.dfg.insts[inst];
         if let Some(v) = data.result {
             let mut depth = 0;
-            data.op
-                .for_each_arg(|a| depth = depth.max(self.depth[a] + 1));
+            data.op.for_each_arg(|a| depth = depth.max(self.depth[a] + 1));
             self.depth[v] = depth;
             match (&data.op, self.dfg.ty(v)) {
                 (Op::Const(c), Ty::Int(bits)) => {
@@ -110,22 +109,16 @@ impl Emitter {
             return if_false;
         }
         let negation = self.conditions.bdd.not(when);
-        let literal = self
-            .conditions
-            .bdd
-            .decision(when)
-            .filter(|d| d.hi.is_const() && d.lo.is_const());
+        let literal =
+            self.conditions.bdd.decision(when).filter(|d| d.hi.is_const() && d.lo.is_const());
         let swap = match (self.known(when), self.known(negation), literal) {
             (Some(_), ..) => false,
             (None, Some(_), _) => true,
             (None, None, Some(d)) => self.conditions.literal(d.var).1 != (d.hi == BoolFn::FALSE),
             (None, None, None) => false,
         };
-        let (when, if_true, if_false) = if swap {
-            (negation, if_false, if_true)
-        } else {
-            (when, if_true, if_false)
-        };
+        let (when, if_true, if_false) =
+            if swap { (negation, if_false, if_true) } else { (when, if_true, if_false) };
         let cond = self.value_of(when);
         self.select_on(cond, if_true, if_false)
     }
@@ -142,14 +135,7 @@ impl Emitter {
                 _ => {}
             }
         }
-        self.op(
-            Op::Select {
-                cond,
-                if_true,
-                if_false,
-            },
-            ty,
-        )
+        self.op(Op::Select { cond, if_true, if_false }, ty)
     }
 
     /// The function of the placed `i1` value `v`, which may serve wherever that function is wanted.
@@ -195,19 +181,8 @@ impl Emitter {
         let if_true = self.value_of(d.hi);
         let if_false = self.value_of(d.lo);
         let (cond, negated) = self.conditions.literal(d.var);
-        let (if_true, if_false) = if negated {
-            (if_false, if_true)
-        } else {
-            (if_true, if_false)
-        };
-        self.op(
-            Op::Select {
-                cond,
-                if_true,
-                if_false,
-            },
-            Ty::Int(1),
-        )
+        let (if_true, if_false) = if negated { (if_false, if_true) } else { (if_true, if_false) };
+        self.op(Op::Select { cond, if_true, if_false }, Ty::Int(1))
     }
 
     fn literal(&mut self, var: u32, negate: bool) -> Value {
@@ -266,11 +241,7 @@ impl Emitter {
 
     /// Joins the two least deep terms until one is left: what is there early is combined early.
     fn join(&mut self, mut terms: Vec<Value>, join: Join) -> Value {
-        let op = if join == Join::All {
-            BinOp::And
-        } else {
-            BinOp::Or
-        };
+        let op = if join == Join::All { BinOp::And } else { BinOp::Or };
         if terms.is_empty() {
             return self.constant(1, u64::from(join == Join::All));
         }
@@ -295,16 +266,8 @@ impl Emitter {
 /// How a decision with one constant arm (but not two) joins its literal with the other arm.
 fn join_of(d: Decision) -> Option<Join> {
     match (d.hi.is_const(), d.lo.is_const()) {
-        (true, false) => Some(if d.hi == BoolFn::TRUE {
-            Join::Any
-        } else {
-            Join::All
-        }),
-        (false, true) => Some(if d.lo == BoolFn::TRUE {
-            Join::Any
-        } else {
-            Join::All
-        }),
+        (true, false) => Some(if d.hi == BoolFn::TRUE { Join::Any } else { Join::All }),
+        (false, true) => Some(if d.lo == BoolFn::TRUE { Join::Any } else { Join::All }),
         _ => None,
     }
 }

@@ -130,10 +130,7 @@ pub(super) fn bytes_matter(f: &Function, cfg: &Cfg) -> SecondaryMap<Block, bool>
     let mut matter = SecondaryMap::with_default(false);
     for &b in cfg.order.iter().rev().filter(|&&b| !cfg.never[b]) {
         let block = &f.blocks[b];
-        let loads = block
-            .insts
-            .iter()
-            .any(|&i| matches!(f.dfg.insts[i].op, Op::PktLoad { .. }));
+        let loads = block.insts.iter().any(|&i| matches!(f.dfg.insts[i].op, Op::PktLoad { .. }));
         matter[b] = loads
             || match &block.term {
                 Terminator::Ret(v) => !f.dfg.as_const(v.action).is_some_and(is_drop),
@@ -155,13 +152,7 @@ fn tail_survives(f: &Function, mut b: Block, args: &[Value]) -> bool {
     let mut args: Vec<Option<u64>> = args.iter().map(|&a| f.dfg.as_const(a)).collect();
     loop {
         let block = &f.blocks[b];
-        known.extend(
-            block
-                .params
-                .iter()
-                .zip(args)
-                .filter_map(|(&p, c)| Some((p, c?))),
-        );
+        known.extend(block.params.iter().zip(args).filter_map(|(&p, c)| Some((p, c?))));
         for &inst in &block.insts {
             let data = &f.dfg.insts[inst];
             let result = data.result.expect("free operations have results");

@@ -47,11 +47,8 @@ impl Converter<'_> {
         let (left, when) = self.best_split(&groups);
         let right: Vec<Arm> = extract(&mut groups, |i| !left.contains(&i));
         let left = groups;
-        let edges_of = |side: &[Arm]| {
-            side.iter()
-                .flat_map(|g| g.edges.iter().copied())
-                .collect::<Vec<_>>()
-        };
+        let edges_of =
+            |side: &[Arm]| side.iter().flat_map(|g| g.edges.iter().copied()).collect::<Vec<_>>();
         let (left_edges, right_edges) = (edges_of(&left), edges_of(&right));
         let left = self.merge_distinct(left);
         let right = self.merge_distinct(right);
@@ -90,11 +87,7 @@ impl Converter<'_> {
         let bdd = &mut self.e.conditions.bdd;
         let (mut inside, mut outside) = (BoolFn::FALSE, BoolFn::FALSE);
         for (i, g) in groups.iter().enumerate() {
-            let side = if left.contains(&i) {
-                &mut inside
-            } else {
-                &mut outside
-            };
+            let side = if left.contains(&i) { &mut inside } else { &mut outside };
             *side = bdd.or(*side, g.when);
         }
         let care = bdd.or(inside, outside);
@@ -128,10 +121,8 @@ impl Converter<'_> {
 
 /// Takes the elements out of `items` whose index satisfies `taken`.
 fn extract<T>(items: &mut Vec<T>, taken: impl Fn(usize) -> bool) -> Vec<T> {
-    let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(items)
-        .into_iter()
-        .enumerate()
-        .partition(|(i, _)| taken(*i));
+    let (out, kept): (Vec<_>, Vec<_>) =
+        std::mem::take(items).into_iter().enumerate().partition(|(i, _)| taken(*i));
     *items = kept.into_iter().map(|(_, x)| x).collect();
     out.into_iter().map(|(_, x)| x).collect()
 }

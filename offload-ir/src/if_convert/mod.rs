@@ -35,10 +35,7 @@ use merge::{Arm, Edge};
 /// # Errors
 /// `BL0601` if a loop is left; `BL0602` if no path returns.
 pub fn if_convert(f: &Function) -> Result<Pipeline, Vec<Diagnostic>> {
-    let at = || Place {
-        program: Some(f.name.clone()),
-        ..Place::default()
-    };
+    let at = || Place { program: Some(f.name.clone()), ..Place::default() };
     let cfg = Cfg::new(f).map_err(|header| vec![loop_left(f, header).at(at())])?;
     if cfg.never[f.entry] {
         let message = "no path through the program reaches a return";
@@ -51,12 +48,7 @@ pub fn if_convert(f: &Function) -> Result<Pipeline, Vec<Diagnostic>> {
         }
     }
     let verdict = c.merge_exits();
-    let mut p = Pipeline {
-        name: f.name.clone(),
-        dfg: c.e.dfg,
-        order: c.e.order,
-        verdict,
-    };
+    let mut p = Pipeline { name: f.name.clone(), dfg: c.e.dfg, order: c.e.order, verdict };
     remove_unused(&mut p);
     Ok(p)
 }
@@ -71,26 +63,21 @@ fn loop_left(f: &Function, header: Block) -> Diagnostic {
         .help("bound the loop by a small constant, so that it can be unrolled")
 }
 
-/// Removes operations whose results nothing uses.
+/// Removes operations whose results nothing uses. The order need not be one of definitions before uses.
 pub fn remove_unused(p: &mut Pipeline) {
-    let mut used: SecondaryMap<Value, bool> = SecondaryMap::with_default(false);
-    for v in p.verdict.values() {
-        used[v] = true;
-    }
     let dfg = &p.dfg;
-    let mut kept = Vec::with_capacity(p.order.len());
-    for &inst in p.order.iter().rev() {
-        let data = &dfg.insts[inst];
-        if data.op.has_effect() || data.result.is_some_and(|v| used[v]) {
-            data.op.for_each_arg(|a| used[a] = true);
-            if let Some(pred) = data.pred {
-                used[pred] = true;
-            }
-            kept.push(inst);
+    let mut live: SecondaryMap<Inst, bool> = SecondaryMap::with_default(false);
+    let mut work: Vec<Inst> = p.verdict.values().into_iter().filter_map(|v| dfg.maker(v)).collect();
+    work.extend(p.order.iter().filter(|&&i| dfg.insts[i].op.has_effect()));
+    while let Some(inst) = work.pop() {
+        if std::mem::replace(&mut live[inst], true) {
+            continue;
         }
+        let data = &dfg.insts[inst];
+        work.extend(data.pred.and_then(|v| dfg.maker(v)));
+        data.op.for_each_arg(|v| work.extend(dfg.maker(v)));
     }
-    kept.reverse();
-    p.order = kept;
+    p.order.retain(|&i| live[i]);
 }
 
 /// The state of a conversion.
@@ -117,11 +104,7 @@ impl<'a> Converter<'a> {
             f,
             e: Emitter::new(f.dfg.clone(), Vec::new()),
             replaced: SecondaryMap::new(),
-            edges: vec![Edge {
-                from: None,
-                cond: None,
-                when: BoolFn::TRUE,
-            }],
+            edges: vec![Edge { from: None, cond: None, when: BoolFn::TRUE }],
             incoming: SecondaryMap::new(),
             when: SecondaryMap::new(),
             exits: Vec::new(),
@@ -146,11 +129,7 @@ impl<'a> Converter<'a> {
             when = self.e.conditions.bdd.or(when, self.edges[*edge].when);
         }
         self.when[b] = Some(when);
-        self.e.src = f.blocks[b]
-            .insts
-            .iter()
-            .find_map(|&i| f.dfg.insts[i].src.expand())
-            .into();
+        self.e.src = f.blocks[b].insts.iter().find_map(|&i| f.dfg.insts[i].src.expand()).into();
         for (n, &param) in f.blocks[b].params.iter().enumerate() {
             let arms = incoming.iter().map(|(e, args)| Arm {
                 value: args[n],
@@ -197,16 +176,9 @@ impl<'a> Converter<'a> {
     fn convert_terminator(&mut self, b: Block) {
         match &self.f.blocks[b].term {
             Terminator::Jump(t) => self.take_edge(b, None, t),
-            Terminator::Branch {
-                cond,
-                if_true,
-                if_false,
-            } => {
+            Terminator::Branch { cond, if_true, if_false } => {
                 let cond = self.map(*cond);
-                match (
-                    self.cfg.never[if_true.block],
-                    self.cfg.never[if_false.block],
-                ) {
+                match (self.cfg.never[if_true.block], self.cfg.never[if_false.block]) {
                     (false, false) => {
                         self.e.function_of(cond);
                         self.take_edge(b, Some((cond, true)), if_true);
@@ -221,11 +193,7 @@ impl<'a> Converter<'a> {
                 verdict.map_values(|v| self.map(v));
                 let when = self.when[b].expect("set when the block's conversion began");
                 let edges = self.incoming[b].iter().map(|(e, _)| *e).collect();
-                self.exits.push(Exit {
-                    when,
-                    edges,
-                    verdict,
-                });
+                self.exits.push(Exit { when, edges, verdict });
             }
             Terminator::Unreachable => {}
         }
@@ -246,11 +214,7 @@ impl<'a> Converter<'a> {
         }
         let args: Vec<Value> = t.args.iter().map(|&a| self.map(a)).collect();
         let edge = self.edges.len();
-        self.edges.push(Edge {
-            from: Some(b),
-            cond,
-            when,
-        });
+        self.edges.push(Edge { from: Some(b), cond, when });
         if self.cfg.tail[t.block] {
             self.exit_through_tail(edge, t.block, args);
         } else {
@@ -273,11 +237,8 @@ impl<'a> Converter<'a> {
         let edges: Vec<usize> = self.incoming[b].iter().map(|(e, _)| *e).collect();
         let v = if self.is_small(local, edges.len()) {
             let inner = self.e.value_of(local);
-            let outer = if local == when {
-                None
-            } else {
-                dominator.and_then(|d| self.predicate(d))
-            };
+            let outer =
+                if local == when { None } else { dominator.and_then(|d| self.predicate(d)) };
             match outer {
                 Some(outer) => self.e.all(vec![outer, inner]),
                 None => inner,

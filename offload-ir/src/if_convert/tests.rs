@@ -22,18 +22,8 @@ fn what_always_happens_has_no_predicate() {
     for seed in 0..1000 {
         let f = random_function(&mut Rng::new(seed), 40, false);
         let p = if_convert(&f).expect("acyclic");
-        for &b in f
-            .blocks
-            .keys()
-            .collect::<Vec<_>>()
-            .iter()
-            .filter(|&&b| always_executed(&f, b))
-        {
-            for &inst in f.blocks[b]
-                .insts
-                .iter()
-                .filter(|&&i| p.dfg.insts[i].op.has_effect())
-            {
+        for &b in f.blocks.keys().collect::<Vec<_>>().iter().filter(|&&b| always_executed(&f, b)) {
+            for &inst in f.blocks[b].insts.iter().filter(|&&i| p.dfg.insts[i].op.has_effect()) {
                 assert_eq!(p.dfg.insts[inst].pred, None, "seed {seed}");
                 checked += usize::from(b != f.entry);
             }
@@ -60,9 +50,6 @@ fn always_executed(f: &Function, b: Block) -> bool {
 #[test]
 fn a_loop_is_refused() {
     let mut f = random_function(&mut Rng::new(3), 40, false);
-    f.blocks[f.entry].term = Terminator::Jump(Target {
-        block: f.entry,
-        args: vec![],
-    });
+    f.blocks[f.entry].term = Terminator::Jump(Target { block: f.entry, args: vec![] });
     assert_eq!(if_convert(&f).expect_err("a loop")[0].code, "BL0601");
 }

@@ -53,7 +53,7 @@
 //! - **S8** A boundary holds only bytes that are present in its stage (see [`crate::pipeline::Boundary`]) and touched again, or
 //!   written and on their way to the exit; what a load or a store at a variable coordinate may touch within the window is present.
 //! - **S9** Exits ascend, within the window; every byte that a store may touch has one that patches it; patched bytes are in the last boundary; predicates are `i1`.
-//! - **S10** What packet operations may touch lies within the window, if their coordinates are constant.
+//! - **S10** What loads and stores may touch ([`crate::schedule::window`]) is bounded and lies within the window.
 
 mod faults;
 mod function;

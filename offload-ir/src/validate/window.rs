@@ -5,13 +5,13 @@ use crate::analysis::known::ValueFacts;
 use crate::entities::{Inst, Stage};
 use crate::op::Op;
 use crate::pipeline::{ByteCoord, ByteExit, StagedPipeline};
+use crate::schedule::window::Touches;
 use cranelift_entity::EntityRef;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Coordinates that an operation may touch: `first .. end`, within the window.
+/// Coordinates that an operation may touch, within the window.
 struct Touch {
-    first: ByteCoord,
-    end: ByteCoord,
+    coords: Vec<ByteCoord>,
     /// One coordinate is possible for its first byte.
     exact: bool,
 }
@@ -41,37 +41,41 @@ impl WindowCheck<'_> {
     fn find_touches(&mut self, facts: &ValueFacts, sink: &mut Sink) {
         let staged = self.staged;
         let dfg = &staged.pipeline.dfg;
-        let (low, high) = (-i64::from(staged.headroom), i64::from(staged.window));
+        let window = -(staged.headroom as ByteCoord)..staged.window as ByteCoord;
+        let mut finder = Touches::default();
         for &inst in &staged.pipeline.order {
-            let (first, end, exact) = match &dfg.insts[inst].op {
-                Op::PktLoad { base, bounds, .. } | Op::PktStore { base, bounds, .. } => {
-                    let base = facts.get(dfg, *base);
-                    let bytes = access_bytes(staged, inst);
-                    let min = base.smin.saturating_add(bounds.min);
-                    let end = base.smax.saturating_add(bounds.max).saturating_add(bytes);
-                    (min, end, end == min.saturating_add(bytes))
-                }
+            let (coords, exact) = match &dfg.insts[inst].op {
+                Op::PktLoad { .. } | Op::PktStore { .. } => match finder.of(dfg, inst) {
+                    Some(touch) => (touch.coords(), touch.exact().is_some()),
+                    None => {
+                        sink.require(false, Site::Inst(inst), "S10", || {
+                            "the coordinate is not bounded".into()
+                        });
+                        continue;
+                    }
+                },
                 Op::PktZero { from, to } => {
-                    (facts.get(dfg, *from).smin, facts.get(dfg, *to).smax, false)
+                    let (from, to) = (facts.get(dfg, *from).smin, facts.get(dfg, *to).smax);
+                    (
+                        window.clone().filter(|c| (from..to).contains(&i64::from(*c))).collect(),
+                        false,
+                    )
                 }
                 _ => continue,
             };
-            if exact {
-                // S10
-                sink.require(first >= low && end <= high, Site::Inst(inst), "S10", || {
-                    format!("bytes {first}..{end} lie outside the window {low}..{high}")
-                });
-            }
-            let first = first.clamp(low, high) as ByteCoord;
-            let end = end.clamp(i64::from(first), high) as ByteCoord;
-            if self.op(inst).has_effect() && !matches!(self.op(inst), Op::PktZero { .. }) {
+            // S10
+            let outside = coords.iter().find(|c| !window.contains(c));
+            sink.require(outside.is_none(), Site::Inst(inst), "S10", || {
+                format!("byte {} lies outside the window {window:?}", outside.unwrap_or(&0))
+            });
+            if matches!(self.op(inst), Op::PktStore { .. }) {
                 let stage = staged.stage_of[inst].index();
-                for c in first..end {
+                for &c in &coords {
                     let s = self.stored.entry(c).or_insert(stage);
                     *s = stage.min(*s);
                 }
             }
-            self.touches.insert(inst, Touch { first, end, exact });
+            self.touches.insert(inst, Touch { coords, exact });
         }
     }
 
@@ -86,11 +90,11 @@ impl WindowCheck<'_> {
                 let Some(touch) = self.touches.get(inst) else { continue };
                 let store = matches!(self.op(*inst), Op::PktStore { .. });
                 if store && touch.exact {
-                    present.extend(touch.first..touch.end);
+                    present.extend(&touch.coords);
                 } else if !matches!(self.op(*inst), Op::PktZero { .. }) {
-                    let absent = (touch.first..touch.end).find(|c| !present.contains(c));
+                    let absent = touch.coords.iter().find(|c| !present.contains(c));
                     sink.require(absent.is_none(), Site::Inst(*inst), "S8", || {
-                        format!("byte {} is not present in s{stage}", absent.unwrap_or(0))
+                        format!("byte {} is not present in s{stage}", absent.unwrap_or(&0))
                     });
                 }
             }
@@ -109,7 +113,7 @@ impl WindowCheck<'_> {
         let mut last_touch: BTreeMap<ByteCoord, usize> = BTreeMap::new();
         for (inst, touch) in &self.touches {
             let stage = staged.stage_of[*inst].index();
-            for c in touch.first..touch.end {
+            for &c in &touch.coords {
                 let last = last_touch.entry(c).or_insert(stage);
                 *last = stage.max(*last);
             }
@@ -157,14 +161,4 @@ impl WindowCheck<'_> {
             });
         }
     }
-}
-
-/// Bytes that a load or store moves.
-fn access_bytes(staged: &StagedPipeline, inst: Inst) -> i64 {
-    let dfg = &staged.pipeline.dfg;
-    let moved = match &dfg.insts[inst].op {
-        Op::PktStore { value, .. } => Some(*value),
-        _ => dfg.insts[inst].result,
-    };
-    moved.and_then(|v| dfg.ty(v).bits()).map_or(0, |bits| i64::from(bits) / 8)
 }
