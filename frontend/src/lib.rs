@@ -11,6 +11,7 @@ pub mod insn;
 pub mod lift;
 pub mod object;
 pub mod program;
+pub mod verifier;
 
 pub use facts::VerifiedProgram;
 pub use insn::{Insn, Pc, Reg};

@@ -1,0 +1,81 @@
+//! Natural loops of each function, for trip counts, and the places where states are compared.
+
+use super::flow;
+use crate::insn::{Insn, Pc};
+use crate::program::{Program, Subprog};
+use petgraph::algo::dominators::{simple_fast, Dominators};
+use petgraph::graphmap::DiGraphMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The control flow of a program as the explorer uses it.
+pub(super) struct Shape {
+    /// Slots where states are stored and compared: where paths meet, and where functions start.
+    pub(super) prune_points: Vec<bool>,
+    /// For each loop header, the slots of its loop.
+    bodies: BTreeMap<Pc, BTreeSet<Pc>>,
+}
+
+impl Shape {
+    pub(super) fn of(program: &Program) -> Self {
+        let mut arrivals = vec![0u32; program.insns.len()];
+        let mut bodies = BTreeMap::new();
+        for subprog in &program.subprogs {
+            arrivals[subprog.start.index()] += 2;
+            let graph = graph_of(program, subprog);
+            for (_, to, ()) in graph.all_edges() {
+                arrivals[to.0 as usize] += 1;
+            }
+            let dominators = simple_fast(&graph, Node(subprog.start.0));
+            for (from, to, ()) in graph.all_edges() {
+                if dominates(&dominators, to, from) {
+                    let body: &mut BTreeSet<Pc> = bodies.entry(Pc(to.0)).or_default();
+                    collect_body(&graph, to, from, body);
+                }
+            }
+        }
+        Self { prune_points: arrivals.iter().map(|n| *n > 1).collect(), bodies }
+    }
+
+    /// True if `pc` heads a loop.
+    pub(super) fn is_header(&self, pc: Pc) -> bool {
+        self.bodies.contains_key(&pc)
+    }
+
+    /// True if `pc` lies in the loop that `header` heads.
+    pub(super) fn in_loop(&self, header: Pc, pc: Pc) -> bool {
+        self.bodies.get(&header).is_some_and(|b| b.contains(&pc))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Node(u32);
+
+fn graph_of(program: &Program, subprog: &Subprog) -> DiGraphMap<Node, ()> {
+    let mut graph = DiGraphMap::new();
+    graph.add_node(Node(subprog.start.0));
+    for pc in (subprog.start.0..subprog.end.0).map(Pc) {
+        let insn = &program.insns[pc.index()];
+        if matches!(insn, Insn::Imm64Tail) {
+            continue;
+        }
+        for to in flow::successors(pc, insn).into_iter().flatten() {
+            graph.add_edge(Node(pc.0), Node(to.0), ());
+        }
+    }
+    graph
+}
+
+fn dominates(dominators: &Dominators<Node>, header: Node, from: Node) -> bool {
+    dominators.dominators(from).is_some_and(|mut chain| chain.any(|n| n == header))
+}
+
+/// Everything that reaches the back edge's source without passing the header.
+fn collect_body(graph: &DiGraphMap<Node, ()>, header: Node, back: Node, body: &mut BTreeSet<Pc>) {
+    body.insert(Pc(header.0));
+    let mut pending = vec![back];
+    while let Some(n) = pending.pop() {
+        if body.insert(Pc(n.0)) {
+            pending.extend(graph.neighbors_directed(n, petgraph::Direction::Incoming));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A function's stack: for each byte whether it was written, and the values of spilled registers.
+
+use super::scalar::Scalar;
+use super::state::{Kind, Value};
+
+/// Bytes of a stack frame.
+pub(super) const FRAME_BYTES: i64 = 512;
+
+/// What is known of one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Byte {
+    /// Never written.
+    Uninit,
+    /// Written, content unknown or in the spilled value.
+    Any,
+    /// Zero.
+    Zero,
+}
+
+/// A register value stored in a slot: all 8 bytes, or a scalar in one half.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spill {
+    pub(super) value: Value,
+    /// First byte within the slot: 0 or 4.
+    pub(super) at: usize,
+    /// 4 or 8.
+    pub(super) size: usize,
+}
+
+/// Eight aligned bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Slot {
+    pub(super) bytes: [Byte; 8],
+    pub(super) spill: Option<Spill>,
+}
+
+impl Slot {
+    pub(super) const UNINIT: Slot = Slot { bytes: [Byte::Uninit; 8], spill: None };
+
+    /// The spilled scalar's low constant bytes make every byte known; otherwise bytes speak for themselves.
+    fn byte_is_zero(&self, i: usize) -> bool {
+        match self.spill {
+            Some(s) if i >= s.at && i < s.at + s.size => {
+                s.value.is_scalar() && s.value.var.t.max() >> (8 * (i - s.at)) & 0xff == 0
+            }
+            _ => self.bytes[i] == Byte::Zero,
+        }
+    }
+
+    fn forget_spill_at(&mut self, first: usize, end: usize) {
+        if let Some(s) = self.spill {
+            if first < s.at + s.size && s.at < end {
+                self.spill = None;
+            }
+        }
+    }
+}
+
+/// What a read of the stack yields.
+pub(super) enum Content {
+    Value(Value),
+    /// Part of a spilled pointer, which is not a number that means anything.
+    PartOfPointer,
+}
+
+/// The slots from the frame pointer down, as far as they were touched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Stack {
+    slots: Vec<Slot>,
+}
+
+/// Slot and byte within it for an offset in `-512..0`.
+fn locate(off: i64) -> (usize, usize) {
+    let below = (-off - 1) as usize;
+    (below / 8, 7 - below % 8)
+}
+
+impl Stack {
+    pub(super) fn slot(&self, i: usize) -> &Slot {
+        self.slots.get(i).unwrap_or(&Slot::UNINIT)
+    }
+
+    pub(super) fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn slot_mut(&mut self, i: usize) -> &mut Slot {
+        if i >= self.slots.len() {
+            self.slots.resize(i + 1, Slot::UNINIT);
+        }
+        &mut self.slots[i]
+    }
+
+    pub(super) fn spilled_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.slots.iter_mut().filter_map(|s| s.spill.as_mut().map(|s| &mut s.value))
+    }
+
+    /// Stores `value` in the `size` bytes at `off`, which lie within one slot.
+    pub(super) fn write(&mut self, off: i64, size: usize, value: &Value) {
+        let (slot, at) = locate(off);
+        let slot = self.slot_mut(slot);
+        slot.forget_spill_at(at, at + size);
+        let zero = value.as_constant().is_some_and(|c| c & super::tnum::ones(8 * size as u32) == 0);
+        slot.bytes[at..at + size].fill(if zero { Byte::Zero } else { Byte::Any });
+        let keep = size == 8 || (size == 4 && value.is_scalar());
+        if keep && !zero {
+            let mut value = *value;
+            if size == 4 && value.var.umax > u64::from(u32::MAX) {
+                value = Value::scalar(value.var.zext32());
+            }
+            slot.spill = Some(Spill { value, at, size });
+        }
+    }
+
+    /// Bytes of unknown content were stored in `first..end`.
+    pub(super) fn write_any(&mut self, first: i64, end: i64) {
+        for off in first..end {
+            let (slot, at) = locate(off);
+            let slot = self.slot_mut(slot);
+            slot.forget_spill_at(at, at + 1);
+            slot.bytes[at] = Byte::Any;
+        }
+    }
+
+    /// Something of unknown content may have been stored anywhere in `first..end`.
+    pub(super) fn may_write_any(&mut self, first: i64, end: i64) {
+        for off in first..end {
+            let (slot, at) = locate(off);
+            let slot = self.slot_mut(slot);
+            slot.forget_spill_at(at, at + 1);
+            if slot.bytes[at] == Byte::Zero {
+                slot.bytes[at] = Byte::Any;
+            }
+        }
+    }
+
+    /// Reads the `size` bytes at `off`, which lie within one slot.
+    pub(super) fn read(&self, off: i64, size: usize) -> Content {
+        let (slot, at) = locate(off);
+        let slot = self.slot(slot);
+        let unknown = Content::Value(Value::scalar(Scalar::of_bytes(size as u32)));
+        let Some(spill) = slot.spill.filter(|s| at < s.at + s.size && s.at < at + size) else {
+            let zero = (at..at + size).all(|i| slot.byte_is_zero(i));
+            return if zero { Content::Value(Value::scalar(Scalar::constant(0))) } else { unknown };
+        };
+        if spill.at == at && spill.size == size {
+            return Content::Value(spill.value);
+        }
+        if spill.value.kind.is_pointer() {
+            return Content::PartOfPointer;
+        }
+        if spill.value.kind == Kind::Scalar && at >= spill.at && at + size <= spill.at + spill.size {
+            if at == spill.at && size == 4 {
+                return Content::Value(Value::scalar(spill.value.var.zext32()));
+            }
+            let part = spill.value.var.t.shr(8 * (at - spill.at) as u32).low(8 * size as u32);
+            return Content::Value(Value::scalar(Scalar::from_tnum(part)));
+        }
+        let zero = (at..at + size).all(|i| slot.byte_is_zero(i));
+        if zero {
+            Content::Value(Value::scalar(Scalar::constant(0)))
+        } else {
+            unknown
+        }
+    }
+
+    /// The first byte in `first..end` that was never written.
+    pub(super) fn first_uninit(&self, first: i64, end: i64) -> Option<i64> {
+        (first..end).find(|&off| {
+            let (slot, at) = locate(off);
+            self.slot(slot).bytes[at] == Byte::Uninit
+        })
+    }
+
+    /// True if a spilled pointer has a byte in `first..end`.
+    pub(super) fn holds_pointer(&self, first: i64, end: i64) -> bool {
+        (first..end).any(|off| {
+            let (slot, at) = locate(off);
+            let spill = self.slot(slot).spill;
+            spill.is_some_and(|s| s.value.kind.is_pointer() && at >= s.at && at < s.at + s.size)
+        })
+    }
+}

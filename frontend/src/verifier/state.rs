@@ -1,0 +1,226 @@
+//! Abstract states: what is known of every register, stack slot and acquired resource at one point of one path.
+
+use super::alu;
+use super::scalar::Scalar;
+use super::stack::Stack;
+use crate::facts::{CallCtx, PtrKind, RegFact};
+use crate::insn::{AluOp, Pc, Reg, Width};
+
+/// A map that a pointer stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MapRef {
+    /// Index into the program's maps.
+    Declared(usize),
+    /// Found in a map of maps, which is given by its index.
+    Inner(usize),
+}
+
+/// What a register or spilled word holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Never written, or no longer valid.
+    Uninit,
+    Scalar,
+    Ctx,
+    /// Stack of the frame at this depth.
+    Stack(usize),
+    Packet,
+    PacketMeta,
+    PacketEnd,
+    MapValue(MapRef),
+    Map(MapRef),
+    Func(Pc),
+    /// A record of `size` bytes that the call at `site` returned.
+    Mem {
+        site: Pc,
+        size: u32,
+    },
+    /// A socket that the call at `site` returned.
+    Socket {
+        site: Pc,
+    },
+}
+
+impl Kind {
+    pub(super) fn is_pointer(self) -> bool {
+        !matches!(self, Kind::Uninit | Kind::Scalar)
+    }
+
+    pub(super) fn is_packet(self) -> bool {
+        matches!(self, Kind::Packet | Kind::PacketMeta)
+    }
+}
+
+/// What a comparison with `data_end` has proved about a packet pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proved {
+    /// This many bytes from the pointer's variable part on are in the packet.
+    Bytes(u32),
+    /// The pointer is at or behind the end.
+    AtEnd,
+    /// The pointer is behind the end.
+    BeyondEnd,
+}
+
+/// An abstract value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Value {
+    pub(super) kind: Kind,
+    /// Constant part of a pointer's offset. For a scalar with an `id`: what was added to the common number.
+    pub(super) off: i32,
+    /// A scalar's number; variable part of a pointer's offset.
+    pub(super) var: Scalar,
+    /// 0, or a name that all values share which are the same number (scalars), have the same variable part (packet
+    /// pointers) or came from the same call (nullable pointers).
+    pub(super) id: u32,
+    /// For packet pointers.
+    pub(super) proved: Proved,
+    /// A pointer that may be null.
+    pub(super) nullable: bool,
+    /// 0, or the acquired resource that the pointer stands for.
+    pub(super) resource: u32,
+}
+
+impl Value {
+    pub(super) const UNINIT: Value = Value {
+        kind: Kind::Uninit,
+        off: 0,
+        var: Scalar::UNKNOWN,
+        id: 0,
+        proved: Proved::Bytes(0),
+        nullable: false,
+        resource: 0,
+    };
+
+    pub(super) fn scalar(var: Scalar) -> Self {
+        Self { kind: Kind::Scalar, var, ..Self::UNINIT }
+    }
+
+    pub(super) fn unknown() -> Self {
+        Self::scalar(Scalar::UNKNOWN)
+    }
+
+    pub(super) fn pointer(kind: Kind) -> Self {
+        Self { kind, var: Scalar::constant(0), ..Self::UNINIT }
+    }
+
+    pub(super) fn is_scalar(&self) -> bool {
+        self.kind == Kind::Scalar
+    }
+
+    pub(super) fn as_constant(&self) -> Option<u64> {
+        if self.is_scalar() {
+            self.var.as_constant()
+        } else {
+            None
+        }
+    }
+
+    /// The whole offset of a pointer.
+    pub(super) fn offset(&self) -> Scalar {
+        alu::binary(AluOp::Add, Width::W64, &self.var, &Scalar::constant(i64::from(self.off) as u64))
+    }
+
+    /// The form that later stages read.
+    pub(super) fn to_fact(self) -> RegFact {
+        let kind = match self.kind {
+            Kind::Uninit => return RegFact::Unusable,
+            Kind::Scalar => return RegFact::Scalar(self.var.to_fact()),
+            Kind::Ctx => PtrKind::Ctx,
+            Kind::Stack(depth) => PtrKind::Stack(depth as u32),
+            Kind::Packet => PtrKind::Packet,
+            Kind::PacketMeta => PtrKind::PacketMeta,
+            Kind::PacketEnd => PtrKind::PacketEnd,
+            Kind::MapValue(MapRef::Declared(m)) => PtrKind::MapValue(m),
+            Kind::MapValue(MapRef::Inner(m)) => PtrKind::InnerMapValue(m),
+            Kind::Map(MapRef::Declared(m)) => PtrKind::Map(m),
+            Kind::Map(MapRef::Inner(m)) => PtrKind::InnerMap(m),
+            Kind::Func(pc) => PtrKind::Func(pc),
+            Kind::Mem { site, .. } | Kind::Socket { site } => PtrKind::Mem(site.0),
+        };
+        RegFact::Ptr { kind, off: self.offset().to_fact(), nullable: self.nullable }
+    }
+}
+
+/// One function activation.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) ctx: CallCtx,
+    /// The call in the frame below that made this one; `Pc(0)` for the entry.
+    pub(super) call_site: Pc,
+    pub(super) regs: [Value; Reg::COUNT],
+    pub(super) stack: Stack,
+    /// Set in a callback's frame: the helper call at `call_site` invokes it repeatedly.
+    pub(super) callback: bool,
+}
+
+impl Frame {
+    pub(super) fn new(ctx: CallCtx, call_site: Pc, depth: usize) -> Self {
+        let mut regs = [Value::UNINIT; Reg::COUNT];
+        regs[Reg::R10.index()] = Value::pointer(Kind::Stack(depth));
+        Self { ctx, call_site, regs, stack: Stack::default(), callback: false }
+    }
+}
+
+/// How often a loop header was executed since control last came to it from outside the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trip {
+    pub(super) ctx: CallCtx,
+    pub(super) header: Pc,
+    /// Which arrival from outside this is, over the whole exploration.
+    pub(super) arrival: u32,
+    pub(super) count: u32,
+}
+
+/// Something that must be given back before the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resource {
+    pub(super) id: u32,
+    /// The call that acquired it.
+    pub(super) site: Pc,
+}
+
+/// Everything known at one point of one path.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) pc: Pc,
+    pub(super) frames: Vec<Frame>,
+    pub(super) resources: Vec<Resource>,
+    /// The call that took the spin lock, while it is held.
+    pub(super) lock: Option<Pc>,
+    pub(super) trips: Vec<Trip>,
+}
+
+impl State {
+    /// At the entry of an XDP program: the context in r1, nothing else.
+    pub(super) fn entry() -> Self {
+        let mut frame = Frame::new(CallCtx(0), Pc(0), 0);
+        frame.regs[1] = Value::pointer(Kind::Ctx);
+        Self { pc: Pc(0), frames: vec![frame], resources: Vec::new(), lock: None, trips: Vec::new() }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.frames.len() - 1
+    }
+
+    pub(super) fn frame(&self) -> &Frame {
+        self.frames.last().expect("a state has at least the entry frame")
+    }
+
+    pub(super) fn frame_mut(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("a state has at least the entry frame")
+    }
+
+    pub(super) fn reg(&self, r: Reg) -> &Value {
+        &self.frame().regs[r.index()]
+    }
+
+    pub(super) fn set(&mut self, r: Reg, v: Value) {
+        self.frame_mut().regs[r.index()] = v;
+    }
+
+    /// Every register and spilled word of every frame.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.frames.iter_mut().flat_map(|f| f.regs.iter_mut().chain(f.stack.spilled_mut()))
+    }
+}
