@@ -78,7 +78,8 @@ fn truncate(s: Scalar) -> Scalar {
     low.settled_or_unknown()
 }
 
-fn meet(a: &Scalar, b: &Scalar) -> Scalar {
+/// What holds if both hold.
+pub(super) fn meet(a: &Scalar, b: &Scalar) -> Scalar {
     let Some(t) = a.t.meet(b.t) else { return *a };
     Scalar {
         t,

@@ -55,7 +55,9 @@ pub(super) fn uses(insn: &Insn) -> RegSet {
         Insn::MovSx { src, .. } | Insn::Load { src, .. } => one(src),
         Insn::Store { dst, src, .. } => one(dst) | operand(src),
         Insn::Atomic { kind: AtomicKind::LoadAcquire, src, .. } => one(src),
-        Insn::Atomic { kind: AtomicKind::CmpXchg, dst, src, .. } => one(dst) | one(src) | one(Reg::R0),
+        Insn::Atomic { kind: AtomicKind::CmpXchg, dst, src, .. } => {
+            one(dst) | one(src) | one(Reg::R0)
+        }
         Insn::Atomic { dst, src, .. } => one(dst) | one(src),
         Insn::LegacyLoad { src, .. } => src.map_or(0, one),
         Insn::Call(Callee::Helper(id)) => arguments(prototype::argument_count(id)),
@@ -88,13 +90,13 @@ pub(super) fn registers_exist(insn: &Insn) -> bool {
     let known = |r: Reg| r.index() < Reg::COUNT;
     let operand_known = |o: Operand| !matches!(o, Operand::Reg(r) if !known(r));
     match *insn {
-        Insn::Alu { dst, src, .. } | Insn::JumpIf { dst, src, .. } | Insn::Store { dst, src, .. } => {
-            known(dst) && operand_known(src)
-        }
+        Insn::Alu { dst, src, .. }
+        | Insn::JumpIf { dst, src, .. }
+        | Insn::Store { dst, src, .. } => known(dst) && operand_known(src),
         Insn::Neg { dst, .. } | Insn::Swap { dst, .. } | Insn::LoadImm64 { dst, .. } => known(dst),
-        Insn::MovSx { dst, src, .. } | Insn::Load { dst, src, .. } | Insn::Atomic { dst, src, .. } => {
-            known(dst) && known(src)
-        }
+        Insn::MovSx { dst, src, .. }
+        | Insn::Load { dst, src, .. }
+        | Insn::Atomic { dst, src, .. } => known(dst) && known(src),
         Insn::LegacyLoad { src, .. } => src.is_none_or(known),
         _ => true,
     }

@@ -1,8 +1,82 @@
 //! The verifier: an abstract interpreter that proves a program safe, in the manner of the Linux verifier for XDP.
+//!
+//! It stands between the loader and everything else: [`verify`] takes a linked [`Program`] and gives either a
+//! [`VerifiedProgram`], whose facts every later stage lives on, or the reasons why not. The parts, bottom up:
+//!
+//! - numbers: [`tnum`] (bits), [`scalar`] (bits and ranges), [`alu`] (arithmetic), [`branch`] (comparisons);
+//! - states: [`stack`], [`state`], and [`cover`], which says when one state stands for another;
+//! - instructions: [`step`], [`pointer`], [`memory`], [`jump`], [`call`], [`helper`] with its [`prototype`] table;
+//! - control flow: [`flow`], [`structure`], [`liveness`], [`loops`];
+//! - the walk: [`explore`], with [`checkpoint`], [`touch`] and [`widen`] to keep it short, and [`record`] for the facts.
+//!
+//! `docs/verifier.md` tells how it works as a whole, and lists the codes.
 
 mod alu;
 mod branch;
+mod call;
+mod checkpoint;
+mod cover;
+mod explore;
+mod flow;
+mod helper;
+mod jump;
+mod liveness;
+mod loops;
+mod memory;
+mod message;
+mod pointer;
+mod prototype;
+mod record;
 mod scalar;
 #[cfg(test)]
 mod soundness;
+mod stack;
+mod state;
+mod step;
+mod structure;
 mod tnum;
+mod touch;
+mod widen;
+
+use crate::facts::VerifiedProgram;
+use crate::program::Program;
+use beeline_ir::diagnostic::Diagnostic;
+use explore::{Explorer, MAX_WALKED};
+use liveness::Liveness;
+use loops::Shape;
+use widen::Generaliser;
+
+pub use prototype::helper_name;
+
+/// Instructions walked over all attempts with generalisation; past it, one attempt without.
+const MAX_WALKED_GENERALISED: u64 = 4 * MAX_WALKED;
+
+/// Proves `program` safe, or says what is wrong with it.
+///
+/// # Errors
+///
+/// Every structural complaint (`BL0300` to `BL0303`) at once, or else the first complaint on a path.
+pub fn verify(program: Program) -> Result<VerifiedProgram, Vec<Diagnostic>> {
+    let complaints = structure::check(&program);
+    if !complaints.is_empty() {
+        return Err(complaints);
+    }
+    let live = Liveness::of(&program);
+    let shape = Shape::of(&program);
+    let mut generaliser = Generaliser::default();
+    let mut walked = 0;
+    loop {
+        match Explorer::new(&program, &live, &shape, &mut generaliser).run() {
+            Ok((facts, warnings)) => return Ok(VerifiedProgram { program, facts, warnings }),
+            Err(stopped) => {
+                walked += stopped.walked;
+                let Some(event) = stopped.generalised else { return Err(vec![stopped.diagnostic]) };
+                if walked >= MAX_WALKED_GENERALISED {
+                    generaliser.disable();
+                } else {
+                    generaliser.blame(event);
+                }
+            }
+        }
+    }
+}

@@ -86,7 +86,13 @@ const MOVES: Traits = Traits { moves_packet: true, ..NONE };
 const PKT: Traits = Traits { reads_packet: true, ..NONE };
 const GPL: Traits = Traits { gpl_only: true, ..NONE };
 
-const fn p(id: u32, name: &'static str, args: &'static [Arg], ret: Ret, traits: Traits) -> Prototype {
+const fn p(
+    id: u32,
+    name: &'static str,
+    args: &'static [Arg],
+    ret: Ret,
+    traits: Traits,
+) -> Prototype {
     Prototype { id, name, args, ret, traits }
 }
 
@@ -94,8 +100,8 @@ const fn p(id: u32, name: &'static str, args: &'static [Arg], ret: Ret, traits: 
 const MAX_CPUS: u64 = 8192;
 
 use Arg::{
-    Any, Callback, CallbackCtx, Ctx, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull, MemOut, Record,
-    ReserveSize, Size, SizeOrZero, Socket, Value, ValueOut,
+    Any, Callback, CallbackCtx, Ctx, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull, MemOut,
+    Record, ReserveSize, Size, SizeOrZero, Socket, Value, ValueOut,
 };
 use Ret::{Below, MapValueOrNull, RecordOrNull, Scalar, SocketOrNull, Void};
 
@@ -193,8 +199,6 @@ pub(super) mod id {
     pub(crate) const SPIN_LOCK: u32 = 93;
     pub(crate) const SPIN_UNLOCK: u32 = 94;
     pub(crate) const RINGBUF_FIRST: u32 = 130;
-    pub(crate) const RINGBUF_SUBMIT: u32 = 132;
-    pub(crate) const RINGBUF_DISCARD: u32 = 133;
     pub(crate) const RINGBUF_LAST: u32 = 134;
     pub(crate) const LOOP: u32 = 181;
     pub(crate) const MAP_LOOKUP_PERCPU: u32 = 195;
@@ -237,9 +241,7 @@ pub(super) fn fits_map(id: u32, kind: MapKind) -> bool {
             | K::LpmTrie
     );
     match id {
-        id::MAP_LOOKUP => {
-            plain || of_maps || matches!(kind, K::Devmap | K::DevmapHash | K::Xskmap)
-        }
+        id::MAP_LOOKUP => plain || of_maps || matches!(kind, K::Devmap | K::DevmapHash | K::Xskmap),
         id::MAP_UPDATE | id::MAP_DELETE => plain,
         id::MAP_LOOKUP_PERCPU => matches!(kind, K::PercpuHash | K::PercpuArray | K::LruPercpuHash),
         id::TAIL_CALL => kind == K::ProgArray,

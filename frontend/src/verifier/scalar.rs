@@ -211,7 +211,8 @@ impl Scalar {
             ..Self::UNKNOWN
         };
         let low = (self.umin32, self.umax32, self.smin32, self.smax32);
-        Self { umin32: low.0, umax32: low.1, smin32: low.2, smax32: low.3, ..wide }.settled_or_unknown()
+        Self { umin32: low.0, umax32: low.1, smin32: low.2, smax32: low.3, ..wide }
+            .settled_or_unknown()
     }
 
     /// The low `bits` (8, 16 or 32), zero-extended.

@@ -125,8 +125,14 @@ fn arithmetic_covers_every_result() {
             let low = binary(op, Width::W32, &a, &b);
             for &x in &xs {
                 for &y in &ys {
-                    assert!(holds(&wide, exact64(op, x, y)), "{op:?} {a:x?} {b:x?} {x:#x} {y:#x}: {wide:x?}");
-                    assert!(holds(&low, exact32(op, x, y)), "{op:?}32 {a:x?} {b:x?} {x:#x} {y:#x}: {low:x?}");
+                    assert!(
+                        holds(&wide, exact64(op, x, y)),
+                        "{op:?} {a:x?} {b:x?} {x:#x} {y:#x}: {wide:x?}"
+                    );
+                    assert!(
+                        holds(&low, exact32(op, x, y)),
+                        "{op:?}32 {a:x?} {b:x?} {x:#x} {y:#x}: {low:x?}"
+                    );
                 }
             }
         }
@@ -203,9 +209,16 @@ fn refinement_keeps_every_member_of_its_outcome() {
                 for &x in &xs {
                     for &y in &ys {
                         let outcome = exact_condition(cond, width, x, y);
-                        assert!(decided.is_none_or(|d| d == outcome), "{cond:?} {width:?} {a:x?} {b:x?}");
-                        let (p, q) = refined[usize::from(outcome)].expect("an outcome with a witness");
-                        assert!(holds(&p, x) && holds(&q, y), "{cond:?} {width:?} {a:x?} {b:x?}: {p:x?} {q:x?}");
+                        assert!(
+                            decided.is_none_or(|d| d == outcome),
+                            "{cond:?} {width:?} {a:x?} {b:x?}"
+                        );
+                        let (p, q) =
+                            refined[usize::from(outcome)].expect("an outcome with a witness");
+                        assert!(
+                            holds(&p, x) && holds(&q, y),
+                            "{cond:?} {width:?} {a:x?} {b:x?}: {p:x?} {q:x?}"
+                        );
                     }
                 }
             }
@@ -219,11 +232,16 @@ fn ordinary_bounds_are_learned() {
     let masked = binary(AluOp::And, Width::W64, &byte, &Scalar::constant(0xf));
     let words = binary(AluOp::Lsh, Width::W64, &masked, &Scalar::constant(2));
     assert_eq!((words.umin, words.umax, words.t.mask), (0, 60, 0x3c));
-    let (small, _) = refine(Cond::Gt, Width::W64, false, &Scalar::UNKNOWN, &Scalar::constant(7)).unwrap();
+    let (small, _) =
+        refine(Cond::Gt, Width::W64, false, &Scalar::UNKNOWN, &Scalar::constant(7)).unwrap();
     assert_eq!((small.umin, small.umax, small.smin, small.smax), (0, 7, 0, 7));
-    let (small, _) = refine(Cond::Slt, Width::W32, true, &Scalar::of_bytes(4), &Scalar::constant(7)).unwrap();
+    let (small, _) =
+        refine(Cond::Slt, Width::W32, true, &Scalar::of_bytes(4), &Scalar::constant(7)).unwrap();
     assert_eq!((small.smin32, small.smax32), (i32::MIN, 6));
-    assert_eq!(refine(Cond::Lt, Width::W64, true, &Scalar::of_bytes(2), &Scalar::constant(0)), None);
+    assert_eq!(
+        refine(Cond::Lt, Width::W64, true, &Scalar::of_bytes(2), &Scalar::constant(0)),
+        None
+    );
     let back = binary(AluOp::Sub, Width::W32, &byte, &Scalar::constant(5));
     assert_eq!((back.smin32, back.smax32), (-5, 250));
 }

@@ -38,7 +38,7 @@ impl Slot {
     pub(super) const UNINIT: Slot = Slot { bytes: [Byte::Uninit; 8], spill: None };
 
     /// The spilled scalar's low constant bytes make every byte known; otherwise bytes speak for themselves.
-    fn byte_is_zero(&self, i: usize) -> bool {
+    pub(super) fn byte_is_zero(&self, i: usize) -> bool {
         match self.spill {
             Some(s) if i >= s.at && i < s.at + s.size => {
                 s.value.is_scalar() && s.value.var.t.max() >> (8 * (i - s.at)) & 0xff == 0
@@ -149,7 +149,8 @@ impl Stack {
         if spill.value.kind.is_pointer() {
             return Content::PartOfPointer;
         }
-        if spill.value.kind == Kind::Scalar && at >= spill.at && at + size <= spill.at + spill.size {
+        if spill.value.kind == Kind::Scalar && at >= spill.at && at + size <= spill.at + spill.size
+        {
             if at == spill.at && size == 4 {
                 return Content::Value(Value::scalar(spill.value.var.zext32()));
             }
@@ -169,15 +170,6 @@ impl Stack {
         (first..end).find(|&off| {
             let (slot, at) = locate(off);
             self.slot(slot).bytes[at] == Byte::Uninit
-        })
-    }
-
-    /// True if a spilled pointer has a byte in `first..end`.
-    pub(super) fn holds_pointer(&self, first: i64, end: i64) -> bool {
-        (first..end).any(|off| {
-            let (slot, at) = locate(off);
-            let spill = self.slot(slot).spill;
-            spill.is_some_and(|s| s.value.kind.is_pointer() && at >= s.at && at < s.at + s.size)
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::alu;
 use super::scalar::Scalar;
 use super::stack::Stack;
+use super::touch::Words;
 use crate::facts::{CallCtx, PtrKind, RegFact};
 use crate::insn::{AluOp, Pc, Reg, Width};
 
@@ -118,7 +119,12 @@ impl Value {
 
     /// The whole offset of a pointer.
     pub(super) fn offset(&self) -> Scalar {
-        alu::binary(AluOp::Add, Width::W64, &self.var, &Scalar::constant(i64::from(self.off) as u64))
+        alu::binary(
+            AluOp::Add,
+            Width::W64,
+            &self.var,
+            &Scalar::constant(i64::from(self.off) as u64),
+        )
     }
 
     /// The form that later stages read.
@@ -150,15 +156,18 @@ pub(super) struct Frame {
     pub(super) call_site: Pc,
     pub(super) regs: [Value; Reg::COUNT],
     pub(super) stack: Stack,
-    /// Set in a callback's frame: the helper call at `call_site` invokes it repeatedly.
-    pub(super) callback: bool,
+    /// In the frame of a callback, which the helper call at `call_site` runs repeatedly: the checkpoint before the
+    /// first run.
+    pub(super) callback: Option<usize>,
+    /// The instruction of this frame that was walked last.
+    pub(super) came_from: Option<Pc>,
 }
 
 impl Frame {
     pub(super) fn new(ctx: CallCtx, call_site: Pc, depth: usize) -> Self {
         let mut regs = [Value::UNINIT; Reg::COUNT];
         regs[Reg::R10.index()] = Value::pointer(Kind::Stack(depth));
-        Self { ctx, call_site, regs, stack: Stack::default(), callback: false }
+        Self { ctx, call_site, regs, stack: Stack::default(), callback: None, came_from: None }
     }
 }
 
@@ -189,6 +198,14 @@ pub(super) struct State {
     /// The call that took the spin lock, while it is held.
     pub(super) lock: Option<Pc>,
     pub(super) trips: Vec<Trip>,
+    /// The checkpoint that this path last passed.
+    pub(super) checkpoint: Option<usize>,
+    /// Stack words that were overwritten since then.
+    pub(super) written: Words,
+    /// Instructions walked since then.
+    pub(super) since: u32,
+    /// The last generalisation on the way here.
+    pub(super) generalised: Option<usize>,
 }
 
 impl State {
@@ -196,7 +213,17 @@ impl State {
     pub(super) fn entry() -> Self {
         let mut frame = Frame::new(CallCtx(0), Pc(0), 0);
         frame.regs[1] = Value::pointer(Kind::Ctx);
-        Self { pc: Pc(0), frames: vec![frame], resources: Vec::new(), lock: None, trips: Vec::new() }
+        Self {
+            pc: Pc(0),
+            frames: vec![frame],
+            resources: Vec::new(),
+            lock: None,
+            trips: Vec::new(),
+            checkpoint: None,
+            written: Words::ALL,
+            since: 0,
+            generalised: None,
+        }
     }
 
     pub(super) fn depth(&self) -> usize {

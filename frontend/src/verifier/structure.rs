@@ -36,7 +36,10 @@ fn check_frame(program: &Program) -> Option<Diagnostic> {
     let mut expected = Pc(0);
     for s in &program.subprogs {
         if s.start != expected || s.end <= s.start {
-            return malformed(format!("function `{}` does not start where the one before it ends", s.name));
+            return malformed(format!(
+                "function `{}` does not start where the one before it ends",
+                s.name
+            ));
         }
         expected = s.end;
     }
@@ -89,7 +92,9 @@ fn check_references(program: &Program, insn: &Insn) -> Result<(), String> {
         }
     }
     match *insn {
-        Insn::LoadImm64 { imm: Imm64::Map(m) | Imm64::MapValue(m, _), .. } if m >= program.maps.len() => {
+        Insn::LoadImm64 { imm: Imm64::Map(m) | Imm64::MapValue(m, _), .. }
+            if m >= program.maps.len() =>
+        {
             Err(format!("there is no map number {m}"))
         }
         Insn::Call(Callee::Kfunc(k)) if k >= program.kfuncs.len() => {

@@ -188,7 +188,9 @@ mod tests {
             for b in all() {
                 let exact = members(a)
                     .iter()
-                    .flat_map(|x| members(b).iter().map(|y| Tnum::constant(x | y)).collect::<Vec<_>>())
+                    .flat_map(|x| {
+                        members(b).iter().map(|y| Tnum::constant(x | y)).collect::<Vec<_>>()
+                    })
                     .reduce(Tnum::join);
                 assert_eq!(exact, Some(a.or(b)));
             }

@@ -1,0 +1,344 @@
+//! The walk over all paths: depth first, one state at a time, leaving a path where an older state covers it.
+
+use super::checkpoint::{signature, Checkpoints};
+use super::cover::{compare, Loc, Relation};
+use super::flow::RegSet;
+use super::liveness::Liveness;
+use super::loops::Shape;
+use super::memory::StackBytes;
+use super::message::{refuse, Checked};
+use super::record::Recorder;
+use super::state::{State, Trip};
+use super::touch::Words;
+use super::widen::Generaliser;
+use crate::facts::{CallCtx, Facts};
+use crate::insn::Pc;
+use crate::program::Program;
+use beeline_ir::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+
+/// Instructions walked before a program is refused as too complex (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`).
+pub(super) const MAX_WALKED: u64 = 1_000_000;
+
+/// Paths left for later at one time (Linux: `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
+const MAX_PENDING: usize = 8192;
+
+/// Instructions on a path before its state is stored again at a place that has one already.
+const MIN_DISTANCE: u32 = 8;
+
+/// Where the walk goes after an instruction.
+pub(super) enum Next {
+    /// On with this instruction.
+    Goto(Pc),
+    /// On with the next one, and later from the other state.
+    Fork { later: Box<State>, goto: Pc },
+    /// The path has ended.
+    End,
+}
+
+/// What became of a state at a place where states are compared.
+enum Arrival {
+    Continue,
+    Covered,
+}
+
+/// One exploration of a program.
+pub(super) struct Explorer<'p> {
+    pub(super) program: &'p Program,
+    pub(super) recorder: Recorder,
+    pub(super) warnings: BTreeMap<Pc, Diagnostic>,
+    live: &'p Liveness,
+    shape: &'p Shape,
+    checkpoints: Checkpoints,
+    generaliser: &'p mut Generaliser,
+    pending: Vec<State>,
+    names: u32,
+    arrivals: u32,
+    walked: u64,
+}
+
+/// Why an exploration stopped before its end.
+pub(super) struct Stopped {
+    pub(super) diagnostic: Diagnostic,
+    /// The generalisation that the failing path rests on: without it, it might not fail.
+    pub(super) generalised: Option<usize>,
+    pub(super) walked: u64,
+}
+
+impl<'p> Explorer<'p> {
+    pub(super) fn new(
+        program: &'p Program,
+        live: &'p Liveness,
+        shape: &'p Shape,
+        generaliser: &'p mut Generaliser,
+    ) -> Self {
+        Self {
+            program,
+            recorder: Recorder::new(),
+            warnings: BTreeMap::new(),
+            live,
+            shape,
+            checkpoints: Checkpoints::default(),
+            generaliser,
+            pending: Vec::new(),
+            names: 0,
+            arrivals: 0,
+            walked: 0,
+        }
+    }
+
+    /// Walks every path. On success, the facts and warnings.
+    pub(super) fn run(mut self) -> Result<(Facts, Vec<Diagnostic>), Box<Stopped>> {
+        let mut state = State::entry();
+        loop {
+            let at = state.pc;
+            let step = self.advance(&mut state);
+            match step {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.checkpoints.finish(&state);
+                    match self.pending.pop() {
+                        Some(next) => state = next,
+                        None => break,
+                    }
+                }
+                Err(refusal) => {
+                    let diagnostic = refusal.into_diagnostic(self.program, at, &state);
+                    let generalised = state.generalised;
+                    return Err(Box::new(Stopped { diagnostic, generalised, walked: self.walked }));
+                }
+            }
+        }
+        if let Some(diagnostic) = self.stack_complaint() {
+            return Err(Box::new(Stopped { diagnostic, generalised: None, walked: self.walked }));
+        }
+        Ok((self.recorder.into_facts(self.walked), self.warnings.into_values().collect()))
+    }
+
+    /// One instruction of `state`; false if its path has ended.
+    fn advance(&mut self, state: &mut State) -> Checked<bool> {
+        self.walked += 1;
+        if self.walked > MAX_WALKED {
+            return Err(too_complex());
+        }
+        self.note_trip(state);
+        self.recorder.visit(state);
+        if self.shape.prune_points[state.pc.index()] {
+            match self.arrive(state)? {
+                Arrival::Covered => return Ok(false),
+                Arrival::Continue => {}
+            }
+        }
+        state.since += 1;
+        match self.step(state)? {
+            Next::Goto(pc) => state.pc = pc,
+            Next::Fork { later, goto } => {
+                if self.pending.len() >= MAX_PENDING {
+                    return Err(too_complex());
+                }
+                self.checkpoints.fork(&later);
+                self.pending.push(*later);
+                state.pc = goto;
+            }
+            Next::End => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Counts executions of a loop header; `came_from` was set by the last instruction of this frame.
+    fn note_trip(&mut self, state: &mut State) {
+        let pc = state.pc;
+        let frame = state.frame_mut();
+        let (ctx, from) = (frame.ctx, frame.came_from.replace(pc));
+        if !self.shape.is_header(pc) {
+            return;
+        }
+        let again = from.is_some_and(|from| self.shape.in_loop(pc, from));
+        let known = state.trips.iter_mut().find(|t| t.ctx == ctx && t.header == pc);
+        let trip = match known {
+            Some(t) if again => {
+                t.count = t.count.saturating_add(1);
+                *t
+            }
+            known => {
+                self.arrivals = self.arrivals.wrapping_add(1);
+                let new = Trip { ctx, header: pc, arrival: self.arrivals, count: 1 };
+                match known {
+                    Some(t) => *t = new,
+                    None => state.trips.push(new),
+                }
+                new
+            }
+        };
+        self.recorder.trips(ctx, pc, trip.count);
+        self.checkpoints.note_trip(state, &trip);
+    }
+
+    /// Live registers of each frame of `state`.
+    pub(super) fn live_registers(&self, state: &State) -> Vec<RegSet> {
+        let mut live: Vec<RegSet> =
+            state.frames[1..].iter().map(|f| self.live.across_call(f.call_site)).collect();
+        live.push(self.live.before(state.pc));
+        live
+    }
+
+    fn arrive(&mut self, state: &mut State) -> Checked<Arrival> {
+        let live = self.live_registers(state);
+        let (ctx, pc) = (state.frame().ctx, state.pc);
+        let mark = signature(state, &live);
+        if self.find_cover(state, &live, mark)? {
+            return Ok(Arrival::Covered);
+        }
+        if self.generalise(state, &live, mark)
+            && self.find_cover(state, &live, signature(state, &live))?
+        {
+            return Ok(Arrival::Covered);
+        }
+        let first = self.checkpoints.is_empty_at(ctx, pc);
+        if first || self.shape.is_header(pc) || state.since >= MIN_DISTANCE {
+            let mark = signature(state, &live);
+            self.checkpoints.add(state, mark);
+        }
+        Ok(Arrival::Continue)
+    }
+
+    /// Looks for a completely explored state that covers `state`. An unfinished one that is equal is on the way here:
+    /// the program can go round forever.
+    fn find_cover(&mut self, state: &mut State, live: &[RegSet], mark: u64) -> Checked<bool> {
+        for i in self.checkpoints.candidates(state.frame().ctx, state.pc, mark) {
+            let old = self.checkpoints.get(i);
+            if old.is_complete() {
+                let relation = compare(&old.state, state, live, &old.read);
+                self.checkpoints.note_comparison(i, &relation);
+                if relation == Relation::Covered {
+                    self.take_over(state, i);
+                    return Ok(true);
+                }
+            } else if is_same(&old.state, state, live) {
+                return Err(refuse("BL0360", "the program may go round this loop forever")
+                    .expected("something that changes from one trip to the next and ends the loop")
+                    .found("the same registers and stack as on an earlier trip")
+                    .help("give the loop a counter with a constant limit"));
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is known to happen below checkpoint `i` happens to `state` too.
+    fn take_over(&mut self, state: &mut State, i: usize) {
+        let read = self.checkpoints.get(i).read;
+        self.checkpoints.note_read(state, &read);
+        for trip in self.checkpoints.trips_beyond(state, i) {
+            self.recorder.trips(trip.ctx, trip.header, trip.count);
+            self.checkpoints.note_trip(state, &trip);
+        }
+    }
+
+    /// At a place with many explored states that differ only in numbers, forgets some of what is known of these
+    /// numbers, so that this state stands for many.
+    fn generalise(&mut self, state: &mut State, live: &[RegSet], mark: u64) -> bool {
+        let (ctx, pc) = (state.frame().ctx, state.pc);
+        if !self.generaliser.is_due(self.checkpoints.complete_at(ctx, pc)) {
+            return false;
+        }
+        let mut best: Option<(usize, Vec<Loc>)> = None;
+        for i in self.checkpoints.candidates(ctx, pc, mark) {
+            let old = self.checkpoints.get(i);
+            if !old.is_complete() {
+                continue;
+            }
+            if let Relation::Numbers(locs) = compare(&old.state, state, live, &old.read) {
+                let fewer = best.as_ref().is_none_or(|(_, b)| locs.len() < b.len());
+                if fewer && self.generaliser.allows(ctx, pc, &locs) {
+                    best = Some((i, locs));
+                }
+            }
+        }
+        let Some((i, locs)) = best else { return false };
+        let old = &self.checkpoints.get(i).state;
+        self.generaliser.apply(ctx, pc, state, old, locs);
+        true
+    }
+
+    /// The stack bytes of `at` are read by the path of `state`.
+    pub(super) fn note_stack_read(&mut self, state: &State, at: StackBytes) {
+        self.checkpoints.note_read(state, &Words::touched(at));
+    }
+
+    /// The path of `state` joins one that is still being explored, and may read anything.
+    pub(super) fn note_everything_read(&mut self, state: &State) {
+        self.checkpoints.note_read(state, &Words::ALL);
+    }
+
+    /// Stores `state` and returns its checkpoint.
+    pub(super) fn store_checkpoint(&mut self, state: &mut State) -> usize {
+        let mark = signature(state, &self.live_registers(state));
+        self.checkpoints.add(state, mark)
+    }
+
+    /// Checkpoints at the place of `state` on the way to it, from `first` on.
+    pub(super) fn open_checkpoints_from(&self, first: usize, state: &State) -> Vec<usize> {
+        self.checkpoints.open_from(first, state)
+    }
+
+    /// The state of a checkpoint.
+    pub(super) fn stored(&self, i: usize) -> &State {
+        &self.checkpoints.get(i).state
+    }
+
+    /// Reading stack bytes that were never written is allowed, but what they hold is not defined.
+    pub(super) fn warn_if_uninit(&mut self, state: &State, at: StackBytes) {
+        let Some(off) = state.frames[at.depth].stack.first_uninit(at.first, at.end) else { return };
+        let pc = state.pc;
+        let program = self.program;
+        self.warnings.entry(pc).or_insert_with(|| {
+            Diagnostic::warning(
+                "BL0370",
+                format!("stack bytes are read that were never written, first r10{off}"),
+            )
+            .at(program.place(pc))
+            .note("Linux leaves their content open; Beeline's engines read zero")
+            .help("initialise the whole variable, padding included, for example with = {}")
+        });
+    }
+
+    /// A name for values that are not related to any other yet.
+    pub(super) fn fresh_name(&mut self) -> u32 {
+        self.names += 1;
+        self.names
+    }
+
+    /// The context that a call at `site` enters.
+    pub(super) fn enter_context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
+        self.recorder.context(caller, site, start)
+    }
+
+    fn stack_complaint(&self) -> Option<Diagnostic> {
+        const LIMIT: u32 = 512;
+        let deepest =
+            self.recorder.contexts().max_by_key(|(ctx, _)| self.recorder.chain_bytes(*ctx))?;
+        let (bytes, context) = (self.recorder.chain_bytes(deepest.0), deepest.1);
+        if bytes <= LIMIT {
+            return None;
+        }
+        let message = format!("a chain of calls uses {bytes} bytes of stack, more than {LIMIT}");
+        let (_, site) = context.caller.unwrap_or((CallCtx(0), Pc(0)));
+        Some(
+            Diagnostic::error("BL0351", message)
+                .at(self.program.place(site))
+                .help("use less stack in the functions of this chain, or a per-CPU array map as scratch space"),
+        )
+    }
+}
+
+/// Equal in everything that a later instruction could read.
+fn is_same(old: &State, new: &State, live: &[RegSet]) -> bool {
+    compare(old, new, live, &Words::ALL) == Relation::Covered
+        && compare(new, old, live, &Words::ALL) == Relation::Covered
+}
+
+fn too_complex() -> Box<super::message::Refusal> {
+    refuse("BL0361", "the program has too many different paths to check")
+        .expected(format!("at most {MAX_WALKED} instructions walked over all paths, as in Linux"))
+        .help("shorten loops, split the program with tail calls, or make branches depend on fewer values")
+}

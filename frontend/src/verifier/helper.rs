@@ -1,0 +1,373 @@
+//! Calls of helpers: arguments against the prototype, effects, result.
+
+use super::explore::{Explorer, Next};
+use super::memory::{uninitialised, Access};
+use super::message::{describe, map_name, refuse, Checked};
+use super::prototype::{self, fits_map, id, Arg, Prototype, Ret};
+use super::scalar::Scalar;
+use super::state::{Kind, MapRef, Resource, State, Value};
+use crate::insn::{Pc, Reg};
+use beeline_ir::map::MapKind;
+
+/// Sizes above this are refused, as in Linux (`BPF_MAX_VAR_SIZ`).
+const MAX_SIZE: u64 = 1 << 29;
+
+/// Bytes of a `struct bpf_spin_lock`.
+const LOCK_BYTES: u32 = 4;
+
+/// Licenses that Linux takes as compatible with the GPL.
+const GPL_COMPATIBLE: [&str; 6] =
+    ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
+
+/// What the arguments checked so far say about those to come, and about the result.
+#[derive(Default)]
+struct Seen {
+    map: Option<MapRef>,
+    record_size: u32,
+    released: u32,
+}
+
+impl Explorer<'_> {
+    /// The call of helper `number`.
+    pub(super) fn call_helper(&mut self, state: &mut State, number: u32) -> Checked<Next> {
+        let prototype = self.prototype(number)?;
+        self.check_lock_rules(state, prototype)?;
+        let mut seen = Seen::default();
+        for (i, arg) in prototype.args.iter().enumerate() {
+            let r = Reg(i as u8 + 1);
+            let value = *state.reg(r);
+            if value.kind == Kind::Uninit {
+                return Err(uninitialised(&format!(
+                    "r{}, an argument of bpf_{},",
+                    r.0, prototype.name
+                )));
+            }
+            self.check_argument(state, prototype, r, *arg, &value, &mut seen)?;
+        }
+        match number {
+            id::LOOP => return self.call_loop(state),
+            id::TAIL_CALL => self.check_nothing_held(state, "a tail call leaves the program")?,
+            id::SPIN_LOCK => state.lock = Some(state.pc),
+            id::SPIN_UNLOCK => state.lock = None,
+            _ => {}
+        }
+        if seen.released != 0 {
+            release(state, seen.released);
+        }
+        let site = state.pc;
+        let result = self.result(state, prototype, site, &seen)?;
+        if prototype.traits.moves_packet {
+            forget_packet(state);
+        }
+        for r in 0..=5 {
+            state.set(Reg(r), Value::UNINIT);
+        }
+        state.set(Reg::R0, result);
+        Ok(Next::Goto(site.plus(1)))
+    }
+
+    fn prototype(&self, number: u32) -> Checked<&'static Prototype> {
+        let Some(prototype) = prototype::by_id(number) else {
+            return Err(match prototype::helper_name(number) {
+                Some(name) => {
+                    refuse("BL0340", format!("calls of helper bpf_{name} are not supported"))
+                }
+                None => {
+                    refuse("BL0340", format!("helper {number} is not available to XDP programs"))
+                }
+            });
+        };
+        let license = self.program.license.as_deref().unwrap_or("");
+        if prototype.traits.gpl_only && !GPL_COMPATIBLE.contains(&license) {
+            let name = prototype.name;
+            return Err(refuse("BL0345", format!("bpf_{name} is only for programs under the GPL"))
+                .expected("a license section with a GPL-compatible license")
+                .found(if license.is_empty() {
+                    "no license".into()
+                } else {
+                    format!("`{license}`")
+                }));
+        }
+        Ok(prototype)
+    }
+
+    fn check_lock_rules(&self, state: &State, prototype: &Prototype) -> Checked {
+        match (prototype.id, state.lock) {
+            (id::SPIN_UNLOCK, None) => {
+                Err(refuse("BL0349", "a spin lock is released that is not held"))
+            }
+            (id::SPIN_UNLOCK, Some(_)) | (_, None) => Ok(()),
+            (id::SPIN_LOCK, Some(_)) => Err(refuse("BL0349", "a second spin lock is taken")),
+            (_, Some(site)) => {
+                let name = prototype.name;
+                let message =
+                    format!("bpf_{name} is called while the spin lock of insn {} is held", site.0);
+                Err(refuse("BL0349", message)
+                    .help("call helpers before the lock is taken or after it is released"))
+            }
+        }
+    }
+
+    fn check_argument(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+        r: Reg,
+        arg: Arg,
+        value: &Value,
+        seen: &mut Seen,
+    ) -> Checked {
+        let wrong = |expected: &str| {
+            Err(refuse("BL0341", format!("r{} does not fit bpf_{}", r.0, prototype.name))
+                .expected(expected)
+                .found(describe(self.program, value)))
+        };
+        match arg {
+            Arg::Any => Ok(()),
+            Arg::Ctx
+                if value.kind != Kind::Ctx
+                    || value.off != 0
+                    || value.var.as_constant() != Some(0) =>
+            {
+                wrong("the context")
+            }
+            Arg::Ctx => Ok(()),
+            Arg::Map => match value.kind {
+                Kind::Map(map) if !value.nullable => {
+                    seen.map = Some(map);
+                    self.check_map(prototype, map)
+                }
+                _ => wrong("a map"),
+            },
+            Arg::Key | Arg::Value | Arg::ValueOut => {
+                let def = seen.map.and_then(|m| self.map_def(m));
+                let size =
+                    def.map_or(0, |d| if arg == Arg::Key { d.key_size } else { d.value_size });
+                let access = if arg == Arg::ValueOut { Access::Write } else { Access::Read };
+                self.check_memory(state, prototype, r, value, (size, size), access)
+            }
+            Arg::Fixed(size) => {
+                self.check_memory(state, prototype, r, value, (size, size), Access::Read)
+            }
+            Arg::FixedOut(size) => {
+                self.check_memory(state, prototype, r, value, (size, size), Access::Write)
+            }
+            Arg::Mem | Arg::MemOut | Arg::MemOrNull => {
+                self.check_sized(state, prototype, r, arg, value)
+            }
+            Arg::Size | Arg::SizeOrZero => self.check_size(prototype, r, arg, value),
+            Arg::ReserveSize => match value.as_constant().and_then(|c| u32::try_from(c).ok()) {
+                Some(size) if u64::from(size) < MAX_SIZE => {
+                    seen.record_size = size;
+                    Ok(())
+                }
+                _ => wrong("a constant size"),
+            },
+            Arg::Record | Arg::Socket => {
+                let kind_fits = match value.kind {
+                    Kind::Mem { .. } => arg == Arg::Record,
+                    Kind::Socket { .. } => arg == Arg::Socket,
+                    _ => false,
+                };
+                let whole = value.off == 0 && value.var.as_constant() == Some(0);
+                let releases = arg == Arg::Record || prototype.id == id::SK_RELEASE;
+                if !kind_fits || value.nullable || !whole || (releases && value.resource == 0) {
+                    return wrong(
+                        "what was acquired, compared with null, unchanged and not yet given back",
+                    );
+                }
+                seen.released = if releases { value.resource } else { 0 };
+                Ok(())
+            }
+            Arg::Lock => self.check_lock(r, value),
+            Arg::Callback if !matches!(value.kind, Kind::Func(_)) => {
+                wrong("a function of the program")
+            }
+            Arg::Callback => Ok(()),
+            Arg::CallbackCtx
+                if matches!(value.kind, Kind::Stack(_)) || value.as_constant() == Some(0) =>
+            {
+                Ok(())
+            }
+            Arg::CallbackCtx => wrong("a pointer to the stack, or null"),
+        }
+    }
+
+    fn check_map(&self, prototype: &Prototype, map: MapRef) -> Checked {
+        let Some(def) = self.map_def(map) else {
+            return Err(refuse("BL0344", "the object does not say what the inner maps look like"));
+        };
+        let name = map_name(self.program, map);
+        if !fits_map(prototype.id, def.kind) {
+            let message = format!("bpf_{} does not work on map `{name}`", prototype.name);
+            return Err(refuse("BL0344", message).found(format!("a map of type {}", def.kind)));
+        }
+        let writes =
+            matches!(prototype.id, id::MAP_UPDATE | id::MAP_DELETE | id::MAP_PUSH | id::MAP_POP);
+        const RDONLY_PROG: u32 = 1 << 7;
+        if writes && (def.frozen || def.flags & RDONLY_PROG != 0) {
+            return Err(refuse("BL0327", format!("map `{name}` is read-only for programs")));
+        }
+        Ok(())
+    }
+
+    fn check_lock(&self, r: Reg, value: &Value) -> Checked {
+        let Kind::MapValue(map) = value.kind else {
+            return Err(refuse("BL0341", format!("r{} is not a spin lock in a map value", r.0))
+                .found(describe(self.program, value)));
+        };
+        let room = self.map_def(map).map_or(0, |d| d.value_size);
+        let inside = value.var.as_constant() == Some(0)
+            && value.off >= 0
+            && i64::from(value.off) + i64::from(LOCK_BYTES) <= i64::from(room);
+        if value.nullable || !inside {
+            return Err(refuse("BL0341", format!("r{} is not a spin lock in a map value", r.0))
+                .expected("a constant offset within a value that is not null")
+                .found(describe(self.program, value)));
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, prototype: &Prototype, r: Reg, arg: Arg, value: &Value) -> Checked {
+        let wrong = |expected: String| {
+            Err(refuse(
+                "BL0343",
+                format!("r{}, a size for bpf_{}, has no proper bounds", r.0, prototype.name),
+            )
+            .expected(expected)
+            .found(describe(self.program, value))
+            .help("compare the size with its limits, or mask it, before the call"))
+        };
+        if !value.is_scalar() || value.var.smin < 0 || value.var.umax >= MAX_SIZE {
+            return wrong(format!("a number from {} to {MAX_SIZE}", u32::from(arg == Arg::Size)));
+        }
+        if arg == Arg::Size && value.var.umin == 0 {
+            return wrong("a number that is at least 1".into());
+        }
+        Ok(())
+    }
+
+    /// Memory whose size is in the next register.
+    fn check_sized(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+        r: Reg,
+        arg: Arg,
+        value: &Value,
+    ) -> Checked {
+        let size = *state.reg(Reg(r.0 + 1));
+        let null = value.as_constant() == Some(0);
+        if null && size.as_constant() == Some(0) {
+            return Ok(());
+        }
+        if null && arg == Arg::MemOrNull {
+            return Ok(());
+        }
+        if !size.is_scalar() || size.var.umax >= MAX_SIZE {
+            // The check of the size itself, which comes next, says so; nothing can be said of the memory.
+            let next = if arg == Arg::MemOrNull { Arg::SizeOrZero } else { Arg::Size };
+            return self.check_size(prototype, Reg(r.0 + 1), next, &size);
+        }
+        let access = if arg == Arg::MemOut { Access::Write } else { Access::Read };
+        let sizes = (size.var.umin as u32, size.var.umax as u32);
+        self.check_memory(state, prototype, r, value, sizes, access)
+    }
+
+    /// Memory of `least` to `size` bytes that the helper reads or writes.
+    fn check_memory(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+        r: Reg,
+        value: &Value,
+        (least, size): (u32, u32),
+        access: Access,
+    ) -> Checked {
+        let name = format!("r{}, an argument of bpf_{},", r.0, prototype.name);
+        if value.kind.is_packet() && !prototype.traits.reads_packet {
+            return Err(refuse(
+                "BL0341",
+                format!("bpf_{} does not take memory of the packet", prototype.name),
+            )
+            .found(describe(self.program, value))
+            .help("copy the bytes to the stack first"));
+        }
+        if matches!(value.kind, Kind::Socket { .. }) {
+            return Err(refuse("BL0341", format!("{name} is a socket, not memory")));
+        }
+        let Some(at) = self.check_access(&name, value, 0, size, access)? else { return Ok(()) };
+        if at.first >= at.end {
+            return Ok(());
+        }
+        if access == Access::Read {
+            self.note_stack_read(state, at);
+            self.warn_if_uninit(state, at);
+        } else if at.fixed && least == size {
+            state.note_stack_written(at);
+            state.frames[at.depth].stack.write_any(at.first, at.end);
+        } else {
+            state.frames[at.depth].stack.may_write_any(at.first, at.end);
+        }
+        Ok(())
+    }
+
+    fn result(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+        site: Pc,
+        seen: &Seen,
+    ) -> Checked<Value> {
+        let kind = match prototype.ret {
+            Ret::Scalar => return Ok(Value::unknown()),
+            Ret::Below(limit) => return Ok(Value::scalar(Scalar::range(0, limit - 1))),
+            Ret::Void => return Ok(Value::UNINIT),
+            Ret::MapValueOrNull => match seen.map {
+                Some(map) => self.found_in(map, site),
+                None => return Err(refuse("BL0341", "the call names no map")),
+            },
+            Ret::RecordOrNull => Kind::Mem { site, size: seen.record_size },
+            Ret::SocketOrNull => Kind::Socket { site },
+        };
+        let id = self.fresh_name();
+        let acquires = matches!(prototype.ret, Ret::RecordOrNull | Ret::SocketOrNull);
+        if acquires {
+            state.resources.push(Resource { id, site });
+        }
+        Ok(Value {
+            nullable: true,
+            id,
+            resource: if acquires { id } else { 0 },
+            ..Value::pointer(kind)
+        })
+    }
+
+    /// What a lookup in `map` finds.
+    fn found_in(&self, map: MapRef, site: Pc) -> Kind {
+        match (map, self.map_def(map).map(|d| d.kind)) {
+            (MapRef::Declared(m), Some(MapKind::ArrayOfMaps | MapKind::HashOfMaps)) => {
+                Kind::Map(MapRef::Inner(m))
+            }
+            (_, Some(MapKind::Xskmap)) => Kind::Socket { site },
+            _ => Kind::MapValue(map),
+        }
+    }
+}
+
+/// Packet pointers are stale in every frame.
+fn forget_packet(state: &mut State) {
+    for value in state.values_mut() {
+        if value.kind.is_packet() || value.kind == Kind::PacketEnd {
+            *value = Value::UNINIT;
+        }
+    }
+}
+
+/// The resource has been given back: pointers to it are stale.
+fn release(state: &mut State, resource: u32) {
+    state.resources.retain(|r| r.id != resource);
+    for value in state.values_mut().filter(|v| v.resource == resource) {
+        *value = Value::UNINIT;
+    }
+}

@@ -1,0 +1,141 @@
+//! Collection of facts while states are explored.
+
+use super::stack::FRAME_BYTES;
+use super::state::State;
+use crate::facts::{CallCtx, Context, Facts, InsnFacts, RegFact, ScalarRange};
+use crate::insn::{Pc, Reg};
+use std::collections::BTreeMap;
+
+/// Facts under construction.
+#[derive(Default)]
+pub(super) struct Recorder {
+    contexts: Vec<Context>,
+    by_site: BTreeMap<(CallCtx, Pc), CallCtx>,
+    insns: Vec<BTreeMap<Pc, InsnFacts>>,
+    max_trips: BTreeMap<(CallCtx, Pc), u32>,
+    /// Deepest use of the frame of each function, in bytes.
+    stack: BTreeMap<Pc, u32>,
+    /// Context of each frame of the state that is being walked.
+    chain: Vec<CallCtx>,
+}
+
+impl Recorder {
+    pub(super) fn new() -> Self {
+        let mut new = Self::default();
+        new.add_context(Context { caller: None, start: Pc(0), depth: 0 });
+        new
+    }
+
+    fn add_context(&mut self, context: Context) -> CallCtx {
+        self.contexts.push(context);
+        self.insns.push(BTreeMap::new());
+        CallCtx(self.contexts.len() as u32 - 1)
+    }
+
+    /// The context that a call at `site` in `caller` enters.
+    pub(super) fn context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
+        if let Some(&known) = self.by_site.get(&(caller, site)) {
+            return known;
+        }
+        let depth = self.contexts[caller.0 as usize].depth + 1;
+        let new = self.add_context(Context { caller: Some((caller, site)), start, depth });
+        self.by_site.insert((caller, site), new);
+        new
+    }
+
+    /// Joins the registers of `state` into the facts of the instruction that it stands before.
+    pub(super) fn visit(&mut self, state: &State) {
+        self.chain.clear();
+        self.chain.extend(state.frames.iter().map(|f| f.ctx));
+        let frame = state.frame();
+        let table = &mut self.insns[frame.ctx.0 as usize];
+        match table.get_mut(&state.pc) {
+            Some(facts) => {
+                for (known, value) in facts.regs.iter_mut().zip(&frame.regs) {
+                    if *known != RegFact::Unusable {
+                        *known = join(*known, value.to_fact());
+                    }
+                }
+            }
+            None => {
+                let regs: [RegFact; Reg::COUNT] = std::array::from_fn(|i| frame.regs[i].to_fact());
+                table.insert(state.pc, InsnFacts { regs, taken: false, fallthrough: false });
+            }
+        }
+    }
+
+    /// The conditional jump at `pc` went this way.
+    pub(super) fn outcome(&mut self, ctx: CallCtx, pc: Pc, taken: bool) {
+        if let Some(facts) = self.insns[ctx.0 as usize].get_mut(&pc) {
+            facts.taken |= taken;
+            facts.fallthrough |= !taken;
+        }
+    }
+
+    /// The frame at `depth` of the current chain uses `bytes` of stack.
+    pub(super) fn use_stack(&mut self, depth: usize, bytes: i64) {
+        if let Some(ctx) = self.chain.get(depth) {
+            let function = self.contexts[ctx.0 as usize].start;
+            let used = self.stack.entry(function).or_default();
+            *used = (*used).max(bytes.clamp(0, FRAME_BYTES) as u32);
+        }
+    }
+
+    /// The loop header `pc` was executed `count` times since an arrival from outside.
+    pub(super) fn trips(&mut self, ctx: CallCtx, pc: Pc, count: u32) {
+        let most = self.max_trips.entry((ctx, pc)).or_default();
+        *most = (*most).max(count);
+    }
+
+    /// Stack bytes of the chain of calls that ends in `ctx`, each frame rounded up as Linux does for compiled programs.
+    pub(super) fn chain_bytes(&self, ctx: CallCtx) -> u32 {
+        let context = &self.contexts[ctx.0 as usize];
+        let own = self.stack.get(&context.start).copied().unwrap_or(0);
+        let own = own.max(1).next_multiple_of(16);
+        match context.caller {
+            Some((caller, _)) => own + self.chain_bytes(caller),
+            None => own,
+        }
+    }
+
+    /// The contexts, in the order in which they were found.
+    pub(super) fn contexts(&self) -> impl Iterator<Item = (CallCtx, &Context)> {
+        self.contexts.iter().enumerate().map(|(i, c)| (CallCtx(i as u32), c))
+    }
+
+    /// The facts, once exploration has ended.
+    pub(super) fn into_facts(self, insns_walked: u64) -> Facts {
+        let stack_bytes = self.contexts().map(|(ctx, _)| self.chain_bytes(ctx)).max().unwrap_or(0);
+        let tables = self.insns.into_iter().enumerate();
+        let insns = tables
+            .flat_map(|(i, t)| t.into_iter().map(move |(pc, f)| ((CallCtx(i as u32), pc), f)))
+            .collect();
+        Facts {
+            contexts: self.contexts,
+            insns,
+            max_trips: self.max_trips,
+            insns_walked,
+            stack_bytes,
+        }
+    }
+}
+
+/// What holds in either case. A null on one path makes a pointer nullable.
+fn join(a: RegFact, b: RegFact) -> RegFact {
+    match (a, b) {
+        _ if a == b => a,
+        (RegFact::Scalar(x), RegFact::Scalar(y)) => RegFact::Scalar(x.join(&y)),
+        (RegFact::Ptr { kind, off, nullable }, RegFact::Ptr { kind: k, off: o, nullable: n })
+            if kind == k =>
+        {
+            RegFact::Ptr { kind, off: off.join(&o), nullable: nullable || n }
+        }
+        (RegFact::Scalar(zero), RegFact::Ptr { kind, off, .. })
+        | (RegFact::Ptr { kind, off, .. }, RegFact::Scalar(zero))
+            if zero == ScalarRange::constant(0) =>
+        {
+            RegFact::Ptr { kind, off, nullable: true }
+        }
+        _ => RegFact::Unusable,
+    }
+}

@@ -1,0 +1,125 @@
+//! Generalisation: where many states differ only in numbers, a state that stands for all of them is explored instead.
+//!
+//! A generalised state is a superset of the state it replaces, and it is really explored, so what is proved for it
+//! holds for all. If its exploration fails, the failure may be due to what was forgotten: then the places concerned are
+//! marked as needing their numbers and the exploration starts again.
+
+use super::cover::Loc;
+use super::scalar::Scalar;
+use super::stack::Byte;
+use super::state::{State, Value};
+use crate::facts::CallCtx;
+use crate::insn::Pc;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Complete checkpoints at a place before generalisation is tried there: programs with few paths keep exact numbers.
+const PATIENCE: usize = 12;
+
+/// Generalisations of one place to the hull of two states before nothing is claimed of its number any more.
+const MAX_HULLS: u32 = 4;
+
+/// Attempts that blame the last generalisation before a failure; later ones blame all on the way to it.
+const PATIENT_ATTEMPTS: u32 = 16;
+
+type Key = (CallCtx, Pc, Loc);
+
+/// What was generalised, and what must not be.
+#[derive(Default)]
+pub(super) struct Generaliser {
+    precise: BTreeSet<Key>,
+    hulls: BTreeMap<Key, u32>,
+    events: Vec<Event>,
+    attempts: u32,
+    disabled: bool,
+}
+
+struct Event {
+    keys: Vec<Key>,
+    before: Option<usize>,
+}
+
+impl Generaliser {
+    pub(super) fn is_due(&self, complete: usize) -> bool {
+        !self.disabled && complete >= PATIENCE
+    }
+
+    pub(super) fn allows(&self, ctx: CallCtx, pc: Pc, locs: &[Loc]) -> bool {
+        locs.iter().all(|loc| !self.precise.contains(&(ctx, pc, *loc)))
+    }
+
+    /// Replaces the numbers at `locs` in `state` by ones that cover those in `old` as well.
+    pub(super) fn apply(
+        &mut self,
+        ctx: CallCtx,
+        pc: Pc,
+        state: &mut State,
+        old: &State,
+        locs: Vec<Loc>,
+    ) {
+        let keys: Vec<Key> = locs.into_iter().map(|loc| (ctx, pc, loc)).collect();
+        for key in &keys {
+            let hulls = self.hulls.entry(*key).or_default();
+            *hulls += 1;
+            cover_number(state, old, key.2, *hulls > MAX_HULLS);
+        }
+        self.events.push(Event { keys, before: state.generalised });
+        state.generalised = Some(self.events.len() - 1);
+    }
+
+    /// Exploration failed after `event`: its places keep their numbers from now on. Forgets the events.
+    pub(super) fn blame(&mut self, event: usize) {
+        self.attempts += 1;
+        let whole_chain = self.attempts > PATIENT_ATTEMPTS;
+        let mut at = Some(event);
+        while let Some(e) = at {
+            self.precise.extend(self.events[e].keys.iter().copied());
+            at = self.events[e].before.filter(|_| whole_chain);
+        }
+        self.events.clear();
+        self.hulls.clear();
+    }
+
+    /// Explores every state as it is from now on.
+    pub(super) fn disable(&mut self) {
+        self.disabled = true;
+        self.events.clear();
+    }
+}
+
+/// Replaces the numbers at `locs` in `state` by ones that cover those in `old` as well; by unknown ones if `forget`.
+pub(super) fn cover_numbers(state: &mut State, old: &State, locs: &[Loc], forget: bool) {
+    for loc in locs {
+        cover_number(state, old, *loc, forget);
+    }
+}
+
+fn cover_number(state: &mut State, old: &State, loc: Loc, forget: bool) {
+    match loc {
+        Loc::Reg(depth, r) => {
+            let value = &mut state.frames[depth].regs[r];
+            *value = cover(value, &old.frames[depth].regs[r], forget, 8);
+        }
+        Loc::Slot(depth, i) => {
+            let other = *old.frames[depth].stack.slot(i);
+            let slot = state.frames[depth].stack.slot_mut(i);
+            match (&mut slot.spill, &other.spill) {
+                (Some(a), Some(b)) if a.at == b.at && a.size == b.size => {
+                    a.value = cover(&a.value, &b.value, forget, a.size as u32);
+                }
+                _ => slot.spill = None,
+            }
+            for byte in &mut slot.bytes {
+                if *byte == Byte::Zero {
+                    *byte = Byte::Any;
+                }
+            }
+        }
+    }
+}
+
+fn cover(a: &Value, b: &Value, forget: bool, bytes: u32) -> Value {
+    if forget {
+        return Value::scalar(Scalar::of_bytes(bytes));
+    }
+    Value::scalar(a.var.join(&b.var))
+}
