@@ -38,8 +38,9 @@ pub struct Packet {
     start: i32,
     end: i32,
     arrival_len: i32,
-    /// Coordinates outside `low .. high` hold zeros.
+    /// Coordinates below hold zeros.
     low: i32,
+    /// Coordinates from here on count as zero, whatever the buffer holds. Not before `end`.
     high: i32,
 }
 
@@ -90,11 +91,7 @@ impl Packet {
         if self.low < 0 {
             self.buf[index(self.low.into())..HEADROOM].fill(0);
         }
-        let used = index(self.high.into());
         self.buf[HEADROOM..HEADROOM + len].copy_from_slice(bytes);
-        if used > HEADROOM + len {
-            self.buf[HEADROOM + len..used].fill(0);
-        }
         let end = len as i32;
         (self.meta, self.start, self.end) = (0, 0, end);
         (self.arrival_len, self.low, self.high) = (end, 0, end);
@@ -222,11 +219,12 @@ impl Packet {
     /// nobody has written, in the headroom, behind the packet or outside the buffer, are zero. For the IR, whose loads may run speculatively.
     pub fn peek(&self, c: i64, n: usize) -> u64 {
         let mut bytes = [0; 8];
-        match self.buf.get(index(c)..index(c).wrapping_add(n)) {
+        let defined = &self.buf[..index(self.high.into())];
+        match defined.get(index(c)..index(c).wrapping_add(n)) {
             Some(b) => bytes[..n].copy_from_slice(b),
             None => {
                 for (k, byte) in bytes[..n].iter_mut().enumerate() {
-                    *byte = self.buf.get(index(c.wrapping_add(k as i64))).copied().unwrap_or(0);
+                    *byte = defined.get(index(c.wrapping_add(k as i64))).copied().unwrap_or(0);
                 }
             }
         }
@@ -252,10 +250,18 @@ impl Packet {
     }
 
     fn touch(&mut self, from: i64, to: i64) -> Option<&mut [u8]> {
-        let bytes = self.buf.get_mut(index(from)..index(to))?;
+        self.buf.get(index(from)..index(to))?;
         self.low = self.low.min(from as i32);
-        self.high = self.high.max(to as i32);
-        Some(bytes)
+        self.define_to(to);
+        self.buf.get_mut(index(from)..index(to))
+    }
+
+    /// Moves `high` to `c`, if it is before.
+    fn define_to(&mut self, c: i64) {
+        if c > i64::from(self.high) {
+            self.buf[index(self.high.into())..index(c)].fill(0);
+            self.high = c as i32;
+        }
     }
 
     /// Sets start and end, for engines that compute them. False, and nothing done, if they leave
@@ -263,6 +269,8 @@ impl Packet {
     pub fn set_bounds(&mut self, start: i64, end: i64) -> bool {
         let ok = -(HEADROOM as i64) <= start && start <= end && end <= MAX_LEN as i64;
         if ok {
+            self.define_to(end);
+            self.low = self.low.min(start as i32);
             (self.meta, self.start, self.end) = (start as i32, start as i32, end as i32);
         }
         ok
@@ -338,8 +346,11 @@ mod tests {
         p.slice_mut(590, 10).unwrap().fill(9);
         assert!(p.poke(700, 8, u64::MAX) && p.poke(-256, 1, 1));
         p.arrive(&[5; 20]).unwrap();
-        assert_eq!(p.buf.iter().filter(|b| **b != 0).count(), 20);
-        assert_eq!((p.start(), p.end(), p.meta()), (0, 20, 0));
+        assert!((-256..9216).all(|c| p.peek(c, 1) == if (0..20).contains(&c) { 5 } else { 0 }));
+        assert!(p.set_bounds(-256, 9216));
+        assert_eq!(p.bytes().iter().filter(|b| **b != 0).count(), 20);
+        p.arrive(&[6; 14]).unwrap();
+        assert_eq!((p.start(), p.end(), p.meta()), (0, 14, 0));
     }
 
     #[test]

@@ -20,10 +20,32 @@ pub fn decode(program: &Program) -> Result<Vec<Op>, Vec<Diagnostic>> {
         .map(|(pc, insn)| decoder.insn(Pc(pc as u32), insn))
         .collect();
     code.append(&mut decoder.trampolines);
+    fuse(&mut code);
     if decoder.refused.is_empty() {
         Ok(code)
     } else {
         Err(decoder.refused)
+    }
+}
+
+/// Replaces the first operation of a frequent sequence by one that does it all and skips the rest. The others stay
+/// where they are, for jumps into the sequence.
+fn fuse(code: &mut [Op]) {
+    for pc in 0..code.len().saturating_sub(1) {
+        let (Op::Mov64R(d, s), Op::Add64I(also_d, imm)) = (code[pc], code[pc + 1]) else {
+            continue;
+        };
+        if d != also_d {
+            continue;
+        }
+        let short = i16::try_from(imm);
+        code[pc] = match (code.get(pc + 2), short) {
+            (Some(Op::JGt64R(a, x, to)), Ok(imm)) if *a == d => Op::LeaJGt(d, s, *x, imm, *to),
+            (Some(Op::JLt64R(x, a, to)), Ok(imm)) if *a == d => Op::LeaJGt(d, s, *x, imm, *to),
+            (Some(Op::JLe64R(a, x, to)), Ok(imm)) if *a == d => Op::LeaJLe(d, s, *x, imm, *to),
+            (Some(Op::JGe64R(x, a, to)), Ok(imm)) if *a == d => Op::LeaJLe(d, s, *x, imm, *to),
+            _ => Op::Lea(d, s, imm),
+        };
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernel's helper functions, with the kernel's argument checks and return values.
 
 use super::memory::{map_at, value_address, Memory};
+use super::op::Regs;
 use crate::map::{Errno, MapSet};
 use crate::outcome::Redirect;
 use crate::trace::NS_PER_JIFFY;
@@ -97,8 +98,6 @@ impl RedirectState {
 #[derive(Debug)]
 pub struct BadArgument(pub &'static str);
 
-type Args = [u64; 5];
-
 const XDP_ABORTED: u64 = 0;
 const XDP_REDIRECT: u64 = 4;
 /// Flags of `bpf_redirect_map`: the action if the key is not there.
@@ -114,16 +113,16 @@ fn code(result: Result<(), Errno>) -> u64 {
 /// Calls `helper`, which stands at `pc`, with r1 to r5; returns r0.
 pub fn call(
     helper: Helper,
-    args: Args,
+    regs: &Regs,
     pc: Pc,
     memory: &mut Memory<'_>,
     redirect: &mut RedirectState,
     scratch: &mut Vec<u8>,
 ) -> Result<u64, BadArgument> {
     Ok(match helper {
-        Helper::MapLookupElem => return lookup(args, memory, scratch),
-        Helper::MapUpdateElem => return update(args, memory, scratch),
-        Helper::MapDeleteElem => return delete(args, memory, scratch),
+        Helper::MapLookupElem => return lookup(regs, memory, scratch),
+        Helper::MapUpdateElem => return update(regs, memory, scratch),
+        Helper::MapDeleteElem => return delete(regs, memory, scratch),
         Helper::KtimeGetNs
         | Helper::KtimeGetBootNs
         | Helper::KtimeGetCoarseNs
@@ -135,15 +134,15 @@ pub fn call(
         Helper::GetSmpProcessorId => memory.inputs.cpu.into(),
         Helper::TracePrintk | Helper::TraceVprintk => 0,
         Helper::GetNumaNodeId | Helper::SpinLock | Helper::SpinUnlock => 0,
-        Helper::Redirect => redirect_ifindex(args, redirect),
-        Helper::RedirectMap => return redirect_map(args, memory.maps, redirect),
-        Helper::CsumDiff => return csum_diff(args, memory),
-        Helper::XdpAdjustHead => code(memory.packet.adjust_head(args[1] as i32)),
-        Helper::XdpAdjustMeta => code(memory.packet.adjust_meta(args[1] as i32)),
-        Helper::XdpAdjustTail => code(memory.packet.adjust_tail(args[1] as i32)),
+        Helper::Redirect => redirect_ifindex(regs, redirect),
+        Helper::RedirectMap => return redirect_map(regs, memory.maps, redirect),
+        Helper::CsumDiff => return csum_diff(regs, memory),
+        Helper::XdpAdjustHead => code(memory.packet.adjust_head(regs[2] as i32)),
+        Helper::XdpAdjustMeta => code(memory.packet.adjust_meta(regs[2] as i32)),
+        Helper::XdpAdjustTail => code(memory.packet.adjust_tail(regs[2] as i32)),
         Helper::XdpGetBuffLen => (memory.packet.end() - memory.packet.start()) as u64,
-        Helper::XdpLoadBytes => return copy_packet(args, memory, scratch, false),
-        Helper::XdpStoreBytes => return copy_packet(args, memory, scratch, true),
+        Helper::XdpLoadBytes => return copy_packet(regs, memory, scratch, false),
+        Helper::XdpStoreBytes => return copy_packet(regs, memory, scratch, true),
     })
 }
 
@@ -169,47 +168,47 @@ fn with_bytes<T>(
     Ok(f(memory.maps, scratch))
 }
 
-fn lookup(args: Args, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
-    let map = map_argument(args[0], memory.maps)?;
+fn lookup(regs: &Regs, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
+    let map = map_argument(regs[1], memory.maps)?;
     let key_size = memory.maps.key_size(map) as usize;
-    let slot = with_bytes(memory, args[1], key_size, scratch, |maps, key| maps.lookup(map, key))?;
+    let slot = with_bytes(memory, regs[2], key_size, scratch, |maps, key| maps.lookup(map, key))?;
     let values = memory.maps.values(map).ok_or(BadArgument("r1 is not a map"))?;
     Ok(slot.map_or(0, |slot| value_address(map, values.address(slot))))
 }
 
-fn update(args: Args, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
-    let map = map_argument(args[0], memory.maps)?;
+fn update(regs: &Regs, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
+    let map = map_argument(regs[1], memory.maps)?;
     let (key_size, value_size) =
         (memory.maps.key_size(map) as usize, memory.maps.value_size(map) as usize);
     let unreadable = || BadArgument("a key or value is not readable");
     scratch.clear();
-    scratch.extend_from_slice(memory.bytes(args[1], key_size).ok_or_else(unreadable)?);
-    scratch.extend_from_slice(memory.bytes(args[2], value_size).ok_or_else(unreadable)?);
+    scratch.extend_from_slice(memory.bytes(regs[2], key_size).ok_or_else(unreadable)?);
+    scratch.extend_from_slice(memory.bytes(regs[3], value_size).ok_or_else(unreadable)?);
     let (key, value) = scratch.split_at(key_size);
-    Ok(code(memory.maps.update(map, key, value, args[3])))
+    Ok(code(memory.maps.update(map, key, value, regs[4])))
 }
 
-fn delete(args: Args, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
-    let map = map_argument(args[0], memory.maps)?;
+fn delete(regs: &Regs, memory: &mut Memory<'_>, scratch: &mut Vec<u8>) -> Result<u64, BadArgument> {
+    let map = map_argument(regs[1], memory.maps)?;
     let key_size = memory.maps.key_size(map) as usize;
-    with_bytes(memory, args[1], key_size, scratch, |maps, key| code(maps.delete(map, key)))
+    with_bytes(memory, regs[2], key_size, scratch, |maps, key| code(maps.delete(map, key)))
 }
 
-fn redirect_ifindex(args: Args, redirect: &mut RedirectState) -> u64 {
-    if args[1] != 0 {
+fn redirect_ifindex(regs: &Regs, redirect: &mut RedirectState) -> u64 {
+    if regs[2] != 0 {
         return XDP_ABORTED;
     }
-    redirect.0 = Redirect::Ifindex(args[0] as u32);
+    redirect.0 = Redirect::Ifindex(regs[1] as u32);
     XDP_REDIRECT
 }
 
 fn redirect_map(
-    args: Args,
+    regs: &Regs,
     maps: &mut MapSet,
     redirect: &mut RedirectState,
 ) -> Result<u64, BadArgument> {
-    let map = map_argument(args[0], maps)?;
-    let (key, flags) = (args[1] as u32, args[2]);
+    let map = map_argument(regs[1], maps)?;
+    let (key, flags) = (regs[2] as u32, regs[3]);
     let allowed = match maps.kind(map) {
         MapKind::Devmap | MapKind::DevmapHash => ACTION_MASK | F_BROADCAST | F_EXCLUDE_INGRESS,
         _ => ACTION_MASK,
@@ -249,8 +248,8 @@ fn csum_add(a: u32, b: u32) -> u32 {
 }
 
 /// `bpf_csum_diff`; since Linux 6.13 the result is folded to 16 bits on every architecture.
-fn csum_diff(args: Args, memory: &Memory<'_>) -> Result<u64, BadArgument> {
-    let (from_size, to_size, seed) = (args[1] as u32, args[3] as u32, args[4] as u32);
+fn csum_diff(regs: &Regs, memory: &Memory<'_>) -> Result<u64, BadArgument> {
+    let (from_size, to_size, seed) = (regs[2] as u32, regs[4] as u32, regs[5] as u32);
     if (from_size | to_size) % 4 != 0 {
         return Ok(Errno::INVAL.as_return());
     }
@@ -258,7 +257,7 @@ fn csum_diff(args: Args, memory: &Memory<'_>) -> Result<u64, BadArgument> {
         0 => Ok(&[][..]),
         n => memory.bytes(address, n as usize).ok_or(BadArgument("a buffer is not readable")),
     };
-    let (from, to) = (buffer(args[0], from_size)?, buffer(args[2], to_size)?);
+    let (from, to) = (buffer(regs[1], from_size)?, buffer(regs[3], to_size)?);
     let sum = match (from_size, to_size) {
         (0, 0) => seed,
         (0, _) => csum_partial(to, seed),
@@ -270,12 +269,12 @@ fn csum_diff(args: Args, memory: &Memory<'_>) -> Result<u64, BadArgument> {
 
 /// `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes`.
 fn copy_packet(
-    args: Args,
+    regs: &Regs,
     memory: &mut Memory<'_>,
     scratch: &mut Vec<u8>,
     store: bool,
 ) -> Result<u64, BadArgument> {
-    let (off, len) = (args[1] as u32, args[3] as u32);
+    let (off, len) = (regs[2] as u32, regs[4] as u32);
     if off > 0xffff || len > 0xffff {
         return Ok(EFAULT.as_return());
     }
@@ -287,11 +286,11 @@ fn copy_packet(
     let bad = || BadArgument("a buffer is not accessible");
     scratch.clear();
     if store {
-        scratch.extend_from_slice(memory.bytes(args[2], len as usize).ok_or_else(bad)?);
+        scratch.extend_from_slice(memory.bytes(regs[3], len as usize).ok_or_else(bad)?);
         memory.packet.slice_mut(at, len as usize).ok_or_else(bad)?.copy_from_slice(scratch);
     } else {
         scratch.extend_from_slice(memory.packet.slice(at, len as usize).ok_or_else(bad)?);
-        memory.bytes_mut(args[2], len as usize).ok_or_else(bad)?.copy_from_slice(scratch);
+        memory.bytes_mut(regs[3], len as usize).ok_or_else(bad)?.copy_from_slice(scratch);
     }
     Ok(0)
 }

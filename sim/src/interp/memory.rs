@@ -76,6 +76,13 @@ fn split_value(address: u64) -> (usize, u64) {
     ((address >> MAP_SHIFT) as usize & (MAX_MAPS - 1), address & ((1 << MAP_SHIFT) - 1))
 }
 
+#[inline(always)]
+fn widen<const N: usize>(bytes: [u8; N]) -> u64 {
+    let mut wide = [0; 8];
+    wide[..N].copy_from_slice(&bytes);
+    u64::from_le_bytes(wide)
+}
+
 /// Everything that a program can reach, for one packet.
 pub struct Memory<'a> {
     /// The stack frames.
@@ -95,16 +102,22 @@ impl Memory<'_> {
         let bytes: [u8; N] = match address >> TAG_SHIFT {
             PACKET => self.packet.get(unbias(address))?,
             STACK => *self.stack.get(unbias(address) as usize..)?.first_chunk()?,
+            _ => return self.load_elsewhere::<N>(address),
+        };
+        Some(widen(bytes))
+    }
+
+    /// The part of [`Memory::load`] that is kept out of the run loop.
+    #[inline(never)]
+    fn load_elsewhere<const N: usize>(&self, address: u64) -> Option<u64> {
+        match address >> TAG_SHIFT {
             VALUE => {
                 let (map, at) = split_value(address);
-                self.maps.values(map)?.get(at)?
+                Some(widen::<N>(self.maps.values(map)?.get(at)?))
             }
-            CTX if N == 4 => return self.context(address - CTX_ADDRESS),
-            _ => return None,
-        };
-        let mut wide = [0; 8];
-        wide[..N].copy_from_slice(&bytes);
-        Some(u64::from_le_bytes(wide))
+            CTX if N == 4 => self.context(address - CTX_ADDRESS),
+            _ => None,
+        }
     }
 
     /// Stores the low `N` bytes of `value`. `None`, and nothing done, if they cannot be written.
@@ -113,12 +126,20 @@ impl Memory<'_> {
         let to: &mut [u8; N] = match address >> TAG_SHIFT {
             PACKET => self.packet.get_mut(unbias(address))?,
             STACK => self.stack.get_mut(unbias(address) as usize..)?.first_chunk_mut()?,
-            VALUE => {
-                let (map, at) = split_value(address);
-                self.maps.values_mut(map)?.get_mut(at)?
-            }
-            _ => return None,
+            _ => return self.store_elsewhere::<N>(address, value),
         };
+        to.copy_from_slice(&value.to_le_bytes()[..N]);
+        Some(())
+    }
+
+    /// The part of [`Memory::store`] that is kept out of the run loop.
+    #[inline(never)]
+    fn store_elsewhere<const N: usize>(&mut self, address: u64, value: u64) -> Option<()> {
+        if address >> TAG_SHIFT != VALUE {
+            return None;
+        }
+        let (map, at) = split_value(address);
+        let to: &mut [u8; N] = self.maps.values_mut(map)?.get_mut(at)?;
         to.copy_from_slice(&value.to_le_bytes()[..N]);
         Some(())
     }

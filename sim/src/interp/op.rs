@@ -7,6 +7,9 @@ use super::helper::Helper;
 use beeline_frontend::insn::{AtomicKind, Size};
 use beeline_frontend::Reg;
 
+/// The register file; sixteen, so that an [`R`] needs no check.
+pub type Regs = [u64; 16];
+
 /// A register number that indexes 16 registers without a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct R(pub u8);
@@ -110,6 +113,11 @@ macro_rules! define_op {
             Jump(u32),
             /// A jump backwards, which uses up fuel. Conditional ones go here first.
             JumpBack(u32),
+            /// `d = s + imm`, made of two slots; the second is skipped.
+            Lea(R, R, i32),
+            /// `d = s + imm; if d > x` (or `d <= x`) goto: the usual packet bounds check, made of three slots.
+            LeaJGt(R, R, R, i16, u32),
+            LeaJLe(R, R, R, i16, u32),
             /// A call of a function of the program; `true` if the function uses its stack.
             CallLocal(u32, bool),
             CallHelper(Helper),

@@ -3,7 +3,7 @@
 use super::alu::{swap, w32, w64};
 use super::helper::{self, RedirectState};
 use super::memory::{frame_pointer, Memory, CTX_ADDRESS, FRAME_SIZE, MAX_FRAMES};
-use super::op::{with_table, Op, R};
+use super::op::{with_table, Op, Regs, R};
 use super::Frame;
 use crate::outcome::{Action, Exit, Fault};
 use beeline_frontend::insn::{AtomicKind, Size};
@@ -13,21 +13,18 @@ use beeline_frontend::Pc;
 /// have, so that only a wrong proof of termination runs out of it.
 const FUEL: u32 = 1 << 27;
 
-/// The register file; sixteen, so that an [`R`] needs no check.
-type Regs = [u64; 16];
-
 const R0: R = R(0);
 const R10: R = R(10);
 
 #[cold]
 #[inline(never)]
-fn fault(pc: u32, what: impl Into<String>) -> Fault {
+fn fault(pc: usize, what: impl Into<String>) -> Fault {
     Fault { at: format!("insn {pc}"), what: what.into() }
 }
 
 #[cold]
 #[inline(never)]
-fn bad_access(pc: u32, address: u64, verb: &str) -> Fault {
+fn bad_access(pc: usize, address: u64, verb: &str) -> Fault {
     fault(pc, format!("{verb} at address {address:#018x} is outside every memory region"))
 }
 
@@ -38,7 +35,7 @@ macro_rules! dispatch {
         { $(($cond:ident, $g:ident, $jr64:ident, $ji64:ident, $jr32:ident, $ji32:ident))* }
         $op:ident, $regs:ident, $pc:ident, { $($arms:tt)* }
     ) => {
-        match $op {
+        match *$op {
             $(
                 Op::$r64(d, s) => $regs[d.index()] = w64::$f($regs[d.index()], $regs[s.index()]),
                 Op::$i64(d, i) => $regs[d.index()] = w64::$f($regs[d.index()], i as u64),
@@ -50,22 +47,22 @@ macro_rules! dispatch {
             $(
                 Op::$jr64(d, s, to) => {
                     if w64::$g($regs[d.index()], $regs[s.index()]) {
-                        $pc = to;
+                        $pc = to as usize;
                     }
                 }
                 Op::$ji64(d, i, to) => {
                     if w64::$g($regs[d.index()], i as u64) {
-                        $pc = to;
+                        $pc = to as usize;
                     }
                 }
                 Op::$jr32(d, s, to) => {
                     if w32::$g($regs[d.index()] as u32, $regs[s.index()] as u32) {
-                        $pc = to;
+                        $pc = to as usize;
                     }
                 }
                 Op::$ji32(d, i, to) => {
                     if w32::$g($regs[d.index()] as u32, i as u32) {
-                        $pc = to;
+                        $pc = to as usize;
                     }
                 }
             )*
@@ -86,7 +83,7 @@ pub(super) fn run(
     let mut regs: Regs = [0; 16];
     let mut depth = 0;
     let mut fuel = FUEL;
-    let mut pc = 0u32;
+    let mut pc = 0usize;
     regs[1] = CTX_ADDRESS;
     regs[10] = frame_pointer(0);
     if entry_uses_stack {
@@ -110,7 +107,7 @@ pub(super) fn run(
         }};
     }
     loop {
-        let Some(&op) = code.get(pc as usize) else {
+        let Some(op) = code.get(pc) else {
             return Err(fault(pc, "control left the program"));
         };
         pc += 1;
@@ -130,17 +127,29 @@ pub(super) fn run(
             Op::StoreI2(d, off, i) => store!(2, d, off, i as u64),
             Op::StoreI4(d, off, i) => store!(4, d, off, i as u64),
             Op::StoreI8(d, off, i) => store!(8, d, off, i as u64),
-            Op::Jump(to) => pc = to,
+            Op::Jump(to) => pc = to as usize,
             Op::JumpBack(to) => {
                 fuel -= 1;
                 if fuel == 0 {
-                    return Err(fault(to, "a loop does not end"));
+                    return Err(fault(to as usize, "a loop does not end"));
                 }
-                pc = to;
+                pc = to as usize;
             }
             Op::Const(d, low, high) => {
                 regs[d.index()] = u64::from(high) << 32 | u64::from(low);
                 pc += 1;
+            }
+            Op::Lea(d, s, i) => {
+                regs[d.index()] = regs[s.index()].wrapping_add(i as u64);
+                pc += 1;
+            }
+            Op::LeaJGt(d, s, x, i, to) => {
+                regs[d.index()] = regs[s.index()].wrapping_add(i as u64);
+                pc = if regs[d.index()] > regs[x.index()] { to as usize } else { pc + 2 };
+            }
+            Op::LeaJLe(d, s, x, i, to) => {
+                regs[d.index()] = regs[s.index()].wrapping_add(i as u64);
+                pc = if regs[d.index()] <= regs[x.index()] { to as usize } else { pc + 2 };
             }
             Op::Neg64(d) => regs[d.index()] = regs[d.index()].wrapping_neg(),
             Op::Neg32(d) => regs[d.index()] = (regs[d.index()] as u32).wrapping_neg().into(),
@@ -155,8 +164,8 @@ pub(super) fn run(
                 }
             }
             Op::CallHelper(helper) => {
-                let args = [regs[1], regs[2], regs[3], regs[4], regs[5]];
-                match helper::call(helper, args, Pc(pc - 1), &mut memory, &mut redirect, scratch) {
+                let at = Pc(pc as u32 - 1);
+                match helper::call(helper, &regs, at, &mut memory, &mut redirect, scratch) {
                     Ok(result) => regs[R0.index()] = result,
                     Err(bad) => return Err(fault(pc - 1, format!("{helper:?}: {}", bad.0))),
                 }
@@ -165,13 +174,13 @@ pub(super) fn run(
                 if depth + 1 == MAX_FRAMES {
                     return Err(fault(pc - 1, "too many nested calls"));
                 }
-                frames[depth] = Frame { return_to: pc, saved: [regs[6], regs[7], regs[8], regs[9]] };
+                frames[depth] = Frame { return_to: pc as u32, saved: [regs[6], regs[7], regs[8], regs[9]] };
                 depth += 1;
                 regs[R10.index()] = frame_pointer(depth);
                 if uses_stack {
                     memory.stack[depth * FRAME_SIZE..][..FRAME_SIZE].fill(0);
                 }
-                pc = to;
+                pc = to as usize;
             }
             Op::Exit => {
                 if depth == 0 {
@@ -181,7 +190,7 @@ pub(super) fn run(
                 let frame = frames[depth];
                 regs[6..10].copy_from_slice(&frame.saved);
                 regs[R10.index()] = frame_pointer(depth);
-                pc = frame.return_to;
+                pc = frame.return_to as usize;
             }
             Op::Unreachable => return Err(fault(pc - 1, "control reached an operand")),
         });
@@ -199,6 +208,7 @@ fn sign_extend(x: u64, bits: u8) -> u64 {
 }
 
 /// Atomic operations on one CPU are plain ones. `None` if the memory cannot be accessed.
+#[inline(never)]
 fn atomic(
     memory: &mut Memory<'_>,
     regs: &mut Regs,
