@@ -7,15 +7,15 @@
 // Cuts        `index` to `row`. Not cut: `row` to `wr_row`, which is the map's own action logic.
 //
 // A host token (`host_sel`) takes the place of a packet: it reads its row (`host_rvalid` with `row`, stage P + 1) or writes
-// it. With WRITABLE = 0 only the host writes, and there is nothing to forward. All rows start as INIT. A row
-// read at an index that is not below DEPTH is undefined; such an index must not be written.
+// it. With WRITABLE = 0 only the host writes, and there is nothing to forward. All rows start as zero, the row of a
+// memory of one row as INIT. A row read at an index that is not below DEPTH is undefined; such an index must not be written.
 `default_nettype none
 
 module bl_value_ram #(
     parameter int               WIDTH    = 64,  // bits of a row
     parameter int               DEPTH    = 16,  // rows, at least 1
     parameter bit               WRITABLE = 1,   // 1 if packets write
-    parameter logic [WIDTH-1:0] INIT     = '0,  // first content of every row
+    parameter logic [WIDTH-1:0] INIT     = '0,  // first content, if DEPTH is 1
     parameter int               INDEX_W  = DEPTH > 1 ? $clog2(DEPTH) : 1  // derived: leave alone
 ) (
     input  wire logic               clk,
@@ -33,6 +33,9 @@ module bl_value_ram #(
 );
   if (WIDTH < 1 || DEPTH < 1) begin : gen_check
     $error("bl_value_ram: WIDTH and DEPTH must be at least 1");
+  end
+  if (DEPTH > 1 && INIT != '0) begin : gen_check_init
+    $error("bl_value_ram: only a memory of one row can start with an INIT");
   end
 
   logic host_read_q;
@@ -65,7 +68,10 @@ module bl_value_ram #(
     logic [INDEX_W-1:0] read_index;
     logic [WIDTH-1:0]   mem_row_q;
 
-    initial for (int i = 0; i < DEPTH; i++) mem[i] = INIT;
+    // Block RAM comes up as zero by itself, and Yosys needs minutes to run this loop over a large memory.
+`ifndef SYNTHESIS
+    initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
+`endif
 
     assign read_index = host_sel ? host_slot : index;
 

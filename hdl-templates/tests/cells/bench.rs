@@ -42,7 +42,7 @@ impl Bench {
         let mut files = write_cells(&dir, self.defect);
         if !self.source.is_empty() {
             let path = dir.join(format!("{}.sv", self.top));
-            std::fs::write(&path, &self.source).unwrap();
+            std::fs::write(&path, &self.source).expect("the build directory can be written");
             files.push(path);
         }
         let mut command = verilator.command();
@@ -109,9 +109,9 @@ pub fn notice(tool: &str, remedy: &str) {
 pub fn work_dir(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cells").join(name);
     if dir.exists() {
-        std::fs::remove_dir_all(&dir).unwrap();
+        std::fs::remove_dir_all(&dir).expect("an old build can be removed");
     }
-    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::create_dir_all(&dir).expect("the target directory can be written");
     dir
 }
 
@@ -125,7 +125,7 @@ pub fn write_cells(dir: &Path, defect: Option<(&str, &str, &str)>) -> Vec<PathBu
             text = text.replace(from, to);
         }
         files.push(dir.join(file));
-        std::fs::write(dir.join(file), text).unwrap();
+        std::fs::write(dir.join(file), text).expect("the build directory can be written");
     }
     files
 }
@@ -150,8 +150,10 @@ fn compiler(include: &Path) -> Command {
 }
 
 fn sources_in(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .expect("Verilator has made the directory")
+        .map(|entry| entry.expect("its entries can be listed").path())
+        .collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "cpp"));
     files.sort();
     files
@@ -160,7 +162,7 @@ fn sources_in(dir: &Path) -> Vec<PathBuf> {
 /// The objects of Verilator's runtime, compiled once per test run.
 fn runtime(include: &Path) -> Vec<PathBuf> {
     static BUILT: Mutex<Option<Vec<PathBuf>>> = Mutex::new(None);
-    let mut built = BUILT.lock().unwrap();
+    let mut built = BUILT.lock().expect("no builder of the runtime panicked");
     built
         .get_or_insert_with(|| {
             let dir = work_dir("runtime");

@@ -65,7 +65,7 @@ fn script(key_bytes: u32, depth_log2: u32, operations: u32) -> String {
                 stands.unwrap_or(0)
             ),
         }
-        .unwrap();
+        .expect("a string takes every line");
     }
     assert!(
         text.lines().filter(|l| l.starts_with('l') && l.contains(" 1 ")).count() > 100,

@@ -184,7 +184,7 @@ fn value_ram(
 fn value_ram_is_sequential() {
     let shapes = [
         ("value_64x16", 64, 16, true, 0),
-        ("value_100x5", 100, 5, true, 3),
+        ("value_100x5", 100, 5, true, 0),
         ("value_8x1", 8, 1, true, 7),
         ("value_33x1_read_only", 33, 1, false, 1),
         ("value_128x300_read_only", 128, 300, false, 0),

@@ -26,7 +26,7 @@ const SHAPES: &[(&str, &[&str])] = &[
             "DEPTH=1 WRITABLE=1'b0",
             "DEPTH=5 WIDTH=1",
             "DEPTH=1000 WRITABLE=1'b0",
-            "WIDTH=72 DEPTH=2 INIT=72'd5",
+            "WIDTH=72 DEPTH=1 INIT=72'd5",
         ],
     ),
     (
@@ -87,6 +87,7 @@ fn bad_parameters_are_refused() {
         ("bl_desc_fifo", "DEPTH=1"),
         ("bl_framer", "DESC_DEPTH=12"),
         ("bl_deparser", "BUS_BYTES=48"),
+        ("bl_value_ram", "INIT=64'd1"),
         ("bl_host", "KEY_BYTES=257"),
     ] {
         let mut command = verilator.command();
