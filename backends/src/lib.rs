@@ -1,1 +1,3 @@
-//! backends
+//! Back ends: the last step of the flow, from the IR to what runs in the network card.
+
+pub mod verilog;

@@ -2,6 +2,7 @@
 //! templates of the generated modules. Stands between `beeline-backends` (which renders) and the tools
 //! (Verilator, Yosys) that read the result.
 
+pub mod templates;
 pub mod tools;
 
 /// Every library cell as `(file name, text)`, in an order in which each file follows those it instantiates.

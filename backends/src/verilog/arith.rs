@@ -1,0 +1,171 @@
+//! Arithmetic, comparisons and bit shuffling.
+
+use super::expr::Expr;
+use super::stage::StageEmitter;
+use beeline_ir::dfg::{low_mask, sign_extend};
+use beeline_ir::op::{BinOp, CmpOp, Op};
+use beeline_ir::{Inst, Value};
+
+impl StageEmitter<'_> {
+    /// Emits a pure operation.
+    pub(super) fn emit_arith(&mut self, inst: Inst) {
+        let dfg = &self.layout.staged.pipeline.dfg;
+        let v = dfg.insts[inst].result.expect("arithmetic has a result");
+        let bits = self.layout.bits(v);
+        match &dfg.insts[inst].op {
+            Op::Bin(op, a, b) => self.emit_bin(inst, *op, *a, *b),
+            Op::Cmp(op, a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                self.define_or_fold(inst, compare(*op, &a, &b), false);
+            }
+            Op::Select { cond, if_true, if_false } => {
+                let (cond, a, b) =
+                    (self.operand(*cond), self.operand(*if_true), self.operand(*if_false));
+                self.define(inst, &Expr::mux(&cond, &a, &b));
+            }
+            Op::Zext(a) => {
+                let e = self.operand(*a).zext(bits);
+                self.define_or_fold(inst, e, true);
+            }
+            Op::Sext(a) => {
+                let e = self.selectable(*a).sext(bits);
+                self.define(inst, &e);
+            }
+            Op::Extract { value, lo } => {
+                let e = self.selectable(*value).extract(u32::from(*lo), bits);
+                self.define_or_fold(inst, e, true);
+            }
+            Op::Concat(parts) => {
+                let parts = parts.iter().rev().map(|p| self.operand(*p)).collect();
+                self.define_or_fold(inst, Expr::concat(parts), false);
+            }
+            Op::Bswap(a) => {
+                let a = self.selectable(*a);
+                let bytes = (0..bits / 8).map(|n| a.extract(8 * n, 8)).collect();
+                self.define(inst, &Expr::concat(bytes));
+            }
+            _ => unreachable!("not arithmetic"),
+        }
+    }
+
+    fn emit_bin(&mut self, inst: Inst, op: BinOp, a: Value, b: Value) {
+        let (a, b) = (self.operand(a), self.operand(b));
+        let flag = a.bits() == 1;
+        let e = match op {
+            BinOp::And if flag => Expr::and(&a, &b),
+            BinOp::Or if flag => Expr::or(&a, &b),
+            BinOp::Xor if b.as_const() == Some(1) && flag => Expr::not(&a),
+            BinOp::Xor if a.as_const() == Some(1) && flag => Expr::not(&b),
+            BinOp::Add => Expr::binary("+", &a, &b),
+            BinOp::Sub => Expr::binary("-", &a, &b),
+            BinOp::Mul => Expr::binary("*", &a, &b),
+            BinOp::And => Expr::binary("&", &a, &b),
+            BinOp::Or => Expr::binary("|", &a, &b),
+            BinOp::Xor => Expr::binary("^", &a, &b),
+            BinOp::Shl => Expr::shift("<<", &a, &b),
+            BinOp::LShr => Expr::shift(">>", &a, &b),
+            BinOp::AShr => Expr::shift_signed(&a, &b),
+            BinOp::UDiv | BinOp::URem | BinOp::SDiv | BinOp::SRem => divide(op, &a, &b),
+        };
+        if flag && matches!(op, BinOp::And | BinOp::Or | BinOp::Xor) {
+            self.define_or_fold(inst, e, false);
+        } else {
+            self.define(inst, &e);
+        }
+    }
+}
+
+/// A comparison. Those that cannot go both ways become literals: lint has no patience with them.
+pub(super) fn compare(op: CmpOp, a: &Expr, b: &Expr) -> Expr {
+    let bits = a.bits() as u8;
+    let (ca, cb) = (a.as_const(), b.as_const());
+    let truth = |t: bool| Expr::constant(u64::from(t), 1);
+    if let (Some(x), Some(y)) = (ca, cb) {
+        let (sx, sy) = (sign_extend(x, bits), sign_extend(y, bits));
+        return truth(match op {
+            CmpOp::Eq => x == y,
+            CmpOp::Ne => x != y,
+            CmpOp::Ult => x < y,
+            CmpOp::Ule => x <= y,
+            CmpOp::Slt => sx < sy,
+            CmpOp::Sle => sx <= sy,
+        });
+    }
+    let umax = low_mask(bits);
+    let (smin, smax) = (1u64 << (bits - 1), umax >> 1);
+    match op {
+        CmpOp::Eq | CmpOp::Ne if bits == 1 => equal_flags(op, a, b),
+        CmpOp::Eq => Expr::compare("==", a, b),
+        CmpOp::Ne => Expr::compare("!=", a, b),
+        CmpOp::Ult if cb == Some(0) || ca == Some(umax) => truth(false),
+        CmpOp::Ule if ca == Some(0) || cb == Some(umax) => truth(true),
+        CmpOp::Slt if cb == Some(smin) || ca == Some(smax) => truth(false),
+        CmpOp::Sle if ca == Some(smin) || cb == Some(smax) => truth(true),
+        // What is left of these two is an equality.
+        CmpOp::Ule if cb == Some(0) => Expr::compare("==", a, b),
+        CmpOp::Ule if ca == Some(umax) => Expr::compare("==", b, a),
+        CmpOp::Sle if cb == Some(smin) || ca == Some(smax) => Expr::compare("==", a, b),
+        CmpOp::Ult => ordered(Expr::compare, "<", ">", a, b),
+        CmpOp::Ule => ordered(Expr::compare, "<=", ">=", a, b),
+        CmpOp::Slt => ordered(Expr::compare_signed, "<", ">", a, b),
+        CmpOp::Sle => ordered(Expr::compare_signed, "<=", ">=", a, b),
+    }
+}
+
+/// `a op b`, turned round if `a` is a literal: `x > 5` reads better than `5 < x`.
+fn ordered(
+    f: fn(&'static str, &Expr, &Expr) -> Expr,
+    op: &'static str,
+    turned: &'static str,
+    a: &Expr,
+    b: &Expr,
+) -> Expr {
+    if a.as_const().is_some() {
+        f(turned, b, a)
+    } else {
+        f(op, a, b)
+    }
+}
+
+/// Equality of single bits.
+fn equal_flags(op: CmpOp, a: &Expr, b: &Expr) -> Expr {
+    let (flag, constant) = match (a.as_const(), b.as_const()) {
+        (Some(c), None) => (b, c),
+        (None, Some(c)) => (a, c),
+        _ if op == CmpOp::Eq => return Expr::compare("==", a, b),
+        _ => return Expr::compare("!=", a, b),
+    };
+    if (constant == 1) == (op == CmpOp::Eq) {
+        flag.clone()
+    } else {
+        Expr::not(flag)
+    }
+}
+
+/// Division as the instruction set defines it: a divisor of 0 gives 0, or leaves the dividend as the remainder.
+///
+/// The scheduler places no division in this version of the hardware except by constants that it has rewritten; the
+/// combinational operator is right for any that are left.
+fn divide(op: BinOp, a: &Expr, b: &Expr) -> Expr {
+    let bits = a.bits();
+    let by_zero = Expr::compare("==", b, &Expr::zero(bits));
+    let minus_one = Expr::compare("==", b, &Expr::constant(u64::MAX, bits));
+    let zero = Expr::zero(bits);
+    let signed = |op: &str| {
+        Expr::closed(
+            format!("$unsigned($signed({}) {op} $signed({}))", a.text(), b.text()),
+            bits,
+            &[a, b],
+        )
+    };
+    match op {
+        BinOp::UDiv => Expr::mux(&by_zero, &zero, &Expr::binary("/", a, b)),
+        BinOp::URem => Expr::mux(&by_zero, a, &Expr::binary("%", a, b)),
+        // The quotient by -1 is the negation, which wraps for the smallest number.
+        BinOp::SDiv => {
+            let negated = Expr::binary("-", &zero, a);
+            Expr::mux(&by_zero, &zero, &Expr::mux(&minus_one, &negated, &signed("/")))
+        }
+        _ => Expr::mux(&by_zero, a, &Expr::mux(&minus_one, &zero, &signed("%"))),
+    }
+}

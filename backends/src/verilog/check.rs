@@ -1,0 +1,128 @@
+//! Limits of the hardware that the scheduler does not know: sizes of maps.
+
+use beeline_ir::dfg::Dfg;
+use beeline_ir::diagnostic::Place;
+use beeline_ir::map::MapDecl;
+use beeline_ir::{Diagnostic, MapId};
+use std::collections::BTreeSet;
+
+/// Longest key that the host's `KEY` registers hold, in bytes.
+const MAX_KEY: u32 = 256;
+
+/// Longest value that the host's `VALUE` registers hold, in bytes.
+const MAX_VALUE: u32 = 61_440;
+
+/// Rows that a memory's index and its depth parameter can count.
+const MAX_ROWS: u64 = 1 << 30;
+
+/// Maps that the host's `MAP` register and the redirect map in `tuser` (number + 1) can name.
+const MAX_MAPS: usize = 255;
+
+/// Memory bits beyond which a warning is due: about the block and ultra RAM of a large device.
+const LARGE: u64 = 256 << 20;
+
+/// Everything about the maps of a program that this hardware cannot do, and what it can but hardly should.
+pub fn check(dfg: &Dfg) -> Vec<Diagnostic> {
+    let used: BTreeSet<MapId> = dfg.insts.values().filter_map(|i| i.op.map()).collect();
+    let mut found = Vec::new();
+    if dfg.maps.len() > MAX_MAPS {
+        let message =
+            format!("the object declares {} maps; the hardware numbers {MAX_MAPS}", dfg.maps.len());
+        found.push(
+            Diagnostic::error("BL0704", message)
+                .help("leave out maps that the program does not use"),
+        );
+    }
+    let mut total = 0;
+    for id in used {
+        let map = &dfg.maps[id];
+        found.extend(limits(map));
+        total += memory_bits(map);
+    }
+    if total > LARGE {
+        let message =
+            format!("the maps take {} Mbit of memory, more than devices have on chip", total >> 20);
+        found.push(
+            Diagnostic::warning("BL0705", message)
+                .help("make them smaller with --map-entries NAME=N"),
+        );
+    }
+    found
+}
+
+/// What is too large about `map`.
+fn limits(map: &MapDecl) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut refuse = |code, message: String, help: &str| {
+        let at = Place { object: Some(format!("map `{}`", map.name)), ..Place::default() };
+        found.push(Diagnostic::error(code, message).at(at).help(help));
+    };
+    if map.kind.has_key_table() && map.key_size > MAX_KEY {
+        let message =
+            format!("keys have {} bytes; the hardware's have at most {MAX_KEY}", map.key_size);
+        refuse("BL0701", message, "use a shorter key, for example a hash of it");
+    }
+    if map.value_size > MAX_VALUE {
+        let message = format!(
+            "values have {} bytes; the hardware's have at most {MAX_VALUE}",
+            map.value_size
+        );
+        refuse("BL0702", message, "split the value over several maps");
+    }
+    if rows(map) > MAX_ROWS {
+        let message = format!(
+            "the map has {} entries; a memory has at most {MAX_ROWS} rows",
+            map.max_entries
+        );
+        refuse("BL0703", message, "make it smaller with --map-entries NAME=N");
+    }
+    found
+}
+
+fn rows(map: &MapDecl) -> u64 {
+    super::layout::map_layout(String::new(), map, true).rows
+}
+
+/// Memory of one copy of the map.
+fn memory_bits(map: &MapDecl) -> u64 {
+    let key = if map.kind.has_key_table() { 8 * u64::from(map.key_size) + 1 } else { 0 };
+    rows(map).saturating_mul(key + 8 * u64::from(map.value_size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beeline_ir::map::MapKind;
+    use beeline_ir::op::Op;
+    use beeline_ir::Ty;
+    use cranelift_entity::packed_option::PackedOption;
+
+    fn codes(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> Vec<&'static str> {
+        let mut dfg = Dfg::default();
+        let name = "m".to_owned();
+        let map = dfg.maps.push(MapDecl {
+            name,
+            kind,
+            key_size,
+            value_size,
+            max_entries,
+            initial: None,
+            frozen: false,
+        });
+        dfg.make_inst(
+            Op::EntryConst { map, index: None },
+            Some(Ty::Entry(map)),
+            PackedOption::default(),
+        );
+        check(&dfg).iter().map(|d| d.code).collect()
+    }
+
+    #[test]
+    fn limits_are_found_at_their_edges() {
+        assert!(codes(MapKind::Hash, 256, 61_440, 16).is_empty());
+        assert_eq!(codes(MapKind::Hash, 257, 61_441, 16), ["BL0701", "BL0702"]);
+        assert_eq!(codes(MapKind::Array, 4, 8, u32::MAX), ["BL0703", "BL0705"]);
+        assert_eq!(codes(MapKind::Hash, 16, 64, 1 << 20), ["BL0705"]);
+        assert!(codes(MapKind::Array, 4, 8, 65_536).is_empty());
+    }
+}

@@ -1,0 +1,6 @@
+//! The Verilog backend against its goldens, against the operations' meaning under Verilator, and through Yosys.
+
+#![allow(clippy::unwrap_used)] // a failed `unwrap` is a failed test
+
+mod golden;
+mod tools;

@@ -1,0 +1,12 @@
+bl_packet_fifo.sv
+bl_desc_fifo.sv
+bl_framer.sv
+bl_merge.sv
+bl_emit.sv
+bl_align.sv
+bl_deparser.sv
+bl_host.sv
+options_pkg.sv
+options_stage_00.sv
+options_stage_01.sv
+options.sv
