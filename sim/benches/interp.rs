@@ -9,7 +9,7 @@ use beeline_frontend::insn::{AtomicKind, Imm64, Insn, Operand, Size};
 use beeline_frontend::{Program, Reg};
 use beeline_ir::MapKind;
 use beeline_sim::{Executor, Inputs, Interp, MapSet, Packet};
-use criterion::{criterion_group, criterion_main, Criterion, Throughput};
+use criterion::{Criterion, Throughput};
 use pcap_file::pcap::PcapReader;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -128,5 +128,8 @@ fn rbpf_context(packet: &[u8]) -> [u8; 16] {
     context
 }
 
-criterion_group!(benches, compare_interpreters);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    compare_interpreters(&mut criterion);
+    criterion.final_summary();
+}

@@ -247,12 +247,9 @@ fn csum_add(a: u32, b: u32) -> u32 {
     sum + u32::from(carry)
 }
 
-/// `bpf_csum_diff`; since Linux 6.13 the result is folded to 16 bits on every architecture.
+/// `bpf_csum_diff`; since Linux 6.13 any sizes are allowed and the result is folded to 16 bits on every architecture.
 fn csum_diff(regs: &Regs, memory: &Memory<'_>) -> Result<u64, BadArgument> {
     let (from_size, to_size, seed) = (regs[2] as u32, regs[4] as u32, regs[5] as u32);
-    if (from_size | to_size) % 4 != 0 {
-        return Ok(Errno::INVAL.as_return());
-    }
     let buffer = |address, size: u32| match size {
         0 => Ok(&[][..]),
         n => memory.bytes(address, n as usize).ok_or(BadArgument("a buffer is not readable")),

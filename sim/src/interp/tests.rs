@@ -396,7 +396,7 @@ fn checksums_are_folded_to_sixteen_bits() {
             helper(28),
         ])
     };
-    assert_eq!(diff(0, 8, 0), 0xf204);
+    assert_eq!((diff(0, 8, 0), diff(0, 6, 0), diff(0, 1, 0)), (0xf204, 0xf204, 3));
     assert_eq!(diff(0, 0, 0x1_ffff), 1);
     assert_eq!(diff(8, 0, 0), !0x0001_f203u32 % 0xffff);
     assert_eq!(diff(8, 8, 7), 7);
