@@ -82,12 +82,13 @@ module bl_align #(
     end
   end
 
-  // The bytes from lane `shift` on of `prev` followed by the newer beat, in steps of one power of two each.
+  // The bytes from lane `shift` on of `prev` followed by the newer beat. Large steps come first: each step needs only
+  // as many bytes of the one before as the remaining steps can still move.
   logic [16*BUS_BYTES-1:0] pair;
 
   always_comb begin
     pair = {src_data, prev_data_q};
-    for (int i = 0; i < LANE_W; i++) begin
+    for (int i = LANE_W - 1; i >= 0; i--) begin
       if (prev_shift_q[i]) pair = pair >> (8 << i);
     end
   end

@@ -22,3 +22,13 @@ pub fn cells() -> &'static [(&'static str, &'static str)] {
         ("bl_host.sv", include_str!("../rtl/bl_host.sv")),
     ]
 }
+
+/// Assertions about the cells, as `(file name, text)`: read after the cells by a simulator or formal tool that checks them
+/// (Verilator: `--assert`), never by synthesis. The last file binds them to the cells, so every cell must be there.
+pub fn assertions() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("bl_stream_rules.sv", include_str!("../sva/bl_stream_rules.sv")),
+        ("bl_fifo_rules.sv", include_str!("../sva/bl_fifo_rules.sv")),
+        ("bl_bind.sv", include_str!("../sva/bl_bind.sv")),
+    ]
+}

@@ -40,6 +40,7 @@ impl Bench {
             verilator.include_dir().expect("an installed Verilator has its runtime sources");
         let dir = work_dir(self.name);
         let mut files = write_cells(&dir, self.defect);
+        files.extend(write_assertions(&dir));
         if !self.source.is_empty() {
             let path = dir.join(format!("{}.sv", self.top));
             std::fs::write(&path, &self.source).expect("the build directory can be written");
@@ -128,6 +129,15 @@ pub fn write_cells(dir: &Path, defect: Option<(&str, &str, &str)>) -> Vec<PathBu
         std::fs::write(dir.join(file), text).expect("the build directory can be written");
     }
     files
+}
+
+/// Writes the assertions to `dir` and returns the files.
+pub fn write_assertions(dir: &Path) -> Vec<PathBuf> {
+    let write = |(file, text): &(&str, &str)| {
+        std::fs::write(dir.join(file), text).expect("the build directory can be written");
+        dir.join(file)
+    };
+    beeline_hdl::assertions().iter().map(write).collect()
 }
 
 /// Runs a tool that must succeed.

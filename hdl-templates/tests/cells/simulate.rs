@@ -213,3 +213,17 @@ fn host_registers() {
         }
     }
 }
+
+#[test]
+fn stream_rules_notice_what_they_forbid() {
+    let params = [("WIDTH", "8".to_owned())];
+    let Some(binary) = Bench::cell("rules", "bl_stream_rules", "stream_rules.cpp", &params).build()
+    else {
+        return;
+    };
+    drive_ok(&binary, &[]);
+    for (rule, message) in [(1, "valid fell"), (2, "payload changed"), (3, "after a reset")] {
+        let (ok, text) = drive(&binary, &[format!("break={rule}")]);
+        assert!(!ok && text.contains(message), "rule {rule}: {text}");
+    }
+}
