@@ -25,6 +25,8 @@ struct Seen {
     map: Option<MapRef>,
     record_size: u32,
     released: u32,
+    /// The lookup cannot fail.
+    exists: bool,
 }
 
 impl Explorer<'_> {
@@ -55,6 +57,9 @@ impl Explorer<'_> {
             release(state, seen.released);
         }
         let site = state.pc;
+        if number == id::MAP_LOOKUP {
+            seen.exists = self.element_exists(state, seen.map);
+        }
         let result = self.result(state, prototype, site, &seen)?;
         if prototype.traits.moves_packet {
             forget_packet(state);
@@ -63,7 +68,40 @@ impl Explorer<'_> {
             state.set(Reg(r), Value::UNINIT);
         }
         state.set(Reg::R0, result);
+        if number == id::TAIL_CALL && state.depth() > 0 {
+            return self.return_from_tail_call(state);
+        }
         Ok(Next::Goto(site.plus(1)))
+    }
+
+    /// A tail call in a called function: if it succeeds, the other program returns to the caller of this function, and
+    /// may have moved the packet.
+    fn return_from_tail_call(&mut self, state: &mut State) -> Checked<Next> {
+        let goto = state.pc.plus(1);
+        let mut later = Box::new(state.clone());
+        forget_packet(&mut later);
+        later.set(Reg::R0, Value::unknown());
+        match self.exit(&mut later)? {
+            Next::Goto(pc) => later.pc = pc,
+            // Tail calls are not made in callbacks, and the program's own end is not reached from a called function.
+            Next::Fork { .. } | Next::End => {
+                return Err(refuse("BL0341", "a callback makes a tail call"));
+            }
+        }
+        Ok(Next::Fork { later, goto })
+    }
+
+    /// True if a lookup whose key is in r2 always finds an element: an array has all of them.
+    fn element_exists(&self, state: &State, map: Option<MapRef>) -> bool {
+        let Some(def) = map.and_then(|m| self.map_def(m)) else { return false };
+        let key = state.reg(Reg(2));
+        let Kind::Stack(depth) = key.kind else { return false };
+        if !matches!(def.kind, MapKind::Array | MapKind::PercpuArray) || def.key_size != 4 {
+            return false;
+        }
+        let stack = &state.frames[depth].stack;
+        let word = key.offset().as_constant().and_then(|at| stack.constant_word(at as i64));
+        word.is_some_and(|index| index < u64::from(def.max_entries))
     }
 
     fn prototype(&self, number: u32) -> Checked<&'static Prototype> {
@@ -336,7 +374,7 @@ impl Explorer<'_> {
             state.resources.push(Resource { id, site });
         }
         Ok(Value {
-            nullable: true,
+            nullable: !seen.exists,
             id,
             resource: if acquires { id } else { 0 },
             ..Value::pointer(kind)

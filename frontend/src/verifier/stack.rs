@@ -165,6 +165,20 @@ impl Stack {
         }
     }
 
+    /// The 4 bytes at `off` as a number, if they are constant.
+    pub(super) fn constant_word(&self, off: i64) -> Option<u64> {
+        if !(-FRAME_BYTES..=-4).contains(&off)
+            || off % 4 != 0
+            || self.first_uninit(off, off + 4).is_some()
+        {
+            return None;
+        }
+        match self.read(off, 4) {
+            Content::Value(v) => v.as_constant(),
+            Content::PartOfPointer => None,
+        }
+    }
+
     /// The first byte in `first..end` that was never written.
     pub(super) fn first_uninit(&self, first: i64, end: i64) -> Option<i64> {
         (first..end).find(|&off| {

@@ -1,0 +1,7 @@
+//! The verifier's verdicts, held against the running kernel's where it can be reached (Linux, root).
+
+mod asm;
+mod cases;
+mod kernel;
+mod objects;
+mod random;

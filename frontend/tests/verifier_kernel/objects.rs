@@ -1,0 +1,63 @@
+//! Objects made by clang, judged by both verifiers.
+
+use super::kernel::{judge, reachable, Verdict};
+use beeline_frontend::{load, verifier, Program};
+use std::path::{Path, PathBuf};
+
+fn objects(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut found = Vec::new();
+    let mut pending = vec![root];
+    while let Some(dir) = pending.pop() {
+        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|e| e == "o") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn programs(path: &Path) -> Vec<Program> {
+    let bytes = std::fs::read(path).expect("a readable object");
+    let Ok(object) = load(&bytes, &path.display().to_string()) else { return Vec::new() };
+    object.programs.iter().filter_map(|p| object.program(Some(&p.name)).ok()).collect()
+}
+
+#[test]
+fn both_verifiers_agree_on_committed_objects() {
+    if !reachable() {
+        return;
+    }
+    let mut wrong = Vec::new();
+    let mut judged = 0;
+    for path in objects("../examples").into_iter().chain(objects("tests/objects")) {
+        for program in programs(&path) {
+            let name = format!("{} {}", path.display(), program.name);
+            let theirs = match judge(&program) {
+                Verdict::Accepted => true,
+                Verdict::Refused(log) => {
+                    println!("{name}: the kernel refuses: {log}");
+                    false
+                }
+                Verdict::Unknown(why) => {
+                    println!("notice: {name} skipped: {why}");
+                    continue;
+                }
+            };
+            judged += 1;
+            match verifier::verify(program) {
+                Ok(_) if theirs => {}
+                Err(_) if !theirs => {}
+                Ok(_) => wrong.push(format!("{name}: only we accept it")),
+                Err(d) => wrong.push(format!("{name}: only the kernel accepts it: {}", d[0])),
+            }
+        }
+    }
+    assert!(judged > 0);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
