@@ -1,3 +1,4 @@
 //! The testbench: traffic, engines, comparison.
 
+pub mod generate;
 pub mod traffic;

@@ -1,0 +1,143 @@
+//! Statements on numbers: arithmetic, byte swaps, and what the surroundings supply.
+
+use super::function::{Function, R0};
+use super::state::Held;
+use beeline_frontend::insn::{AluOp, Callee, Insn, Operand, Reg, Size, Swap, Width};
+
+/// Helpers without arguments that return a number: time, random number, CPU.
+const HELPERS: [u32; 3] = [5, 7, 8];
+const JIFFIES64: u32 = 118;
+
+impl Function<'_, '_> {
+    /// One operation on a register.
+    pub(super) fn arithmetic(&mut self) {
+        let dst = self.own_number(&[]);
+        let held = self.state.get(dst);
+        self.state.set(dst, Held::Number(None));
+        match self.rng.below(12) {
+            0 => {
+                let width = self.width();
+                self.code.push(Insn::Neg { width, dst });
+            }
+            1 => self.sign_extend(dst),
+            2 | 3 => self.swap(dst, held),
+            4..=6 => self.shift(dst),
+            7 if self.options().divide => self.divide(dst),
+            8 if self.options().multiply => self.operate(AluOp::Mul, dst),
+            _ => {
+                let op = *self.rng.pick(&[
+                    AluOp::Add,
+                    AluOp::Add,
+                    AluOp::Sub,
+                    AluOp::And,
+                    AluOp::And,
+                    AluOp::Or,
+                    AluOp::Xor,
+                    AluOp::Mov,
+                ]);
+                self.operate(op, dst);
+            }
+        }
+    }
+
+    fn operate(&mut self, op: AluOp, dst: Reg) {
+        let src = match self.rng.percent(40) {
+            true => Operand::Imm(self.constant()),
+            false => Operand::Reg(self.number(&[dst])),
+        };
+        let width = self.width();
+        self.code.push(Insn::Alu { op, width, dst, src });
+    }
+
+    fn sign_extend(&mut self, dst: Reg) {
+        let src = self.number(&[]);
+        self.state.set(dst, Held::Number(None));
+        let (width, bits) = *self.rng.pick(&[
+            (Width::W32, 8),
+            (Width::W32, 16),
+            (Width::W64, 8),
+            (Width::W64, 16),
+            (Width::W64, 32),
+        ]);
+        self.code.push(Insn::MovSx { width, dst, src, bits });
+    }
+
+    fn swap(&mut self, dst: Reg, held: Held) {
+        let swap = *self.rng.pick(&[Swap::ToBe, Swap::ToBe, Swap::Always, Swap::ToLe]);
+        let bits = *self.rng.pick(&[16, 32, 64]);
+        self.code.push(Insn::Swap { swap, dst, bits });
+        if let Held::Number(Some(mut field)) = held {
+            field.swapped ^= swap != Swap::ToLe;
+            if field.bytes * 8 == bits {
+                self.state.set(dst, Held::Number(Some(field)));
+            }
+        }
+    }
+
+    fn shift(&mut self, dst: Reg) {
+        let op = *self.rng.pick(&[AluOp::Lsh, AluOp::Rsh, AluOp::Arsh]);
+        let width = self.width();
+        let src = match self.rng.percent(65) {
+            true => Operand::Imm(self.rng.below(width.bits().into()) as i32),
+            false => Operand::Reg(self.number(&[dst])),
+        };
+        self.code.push(Insn::Alu { op, width, dst, src });
+    }
+
+    fn divide(&mut self, dst: Reg) {
+        let op = *self.rng.pick(&[AluOp::Div, AluOp::Mod, AluOp::Sdiv, AluOp::Smod]);
+        if self.options().divide_by_variable && self.rng.percent(50) {
+            let src = Operand::Reg(self.number(&[dst]));
+            let width = self.width();
+            return self.code.push(Insn::Alu { op, width, dst, src });
+        }
+        let by = match self.rng.below(4) {
+            0 => 1 << self.rng.below(31),
+            1 => *self.rng.pick(&[3, 5, 7, 10, 100, 1000, 1514, 65535]),
+            2 if matches!(op, AluOp::Sdiv | AluOp::Smod) => -(self.rng.between(1, 100) as i32),
+            _ => self.constant(),
+        };
+        let width = self.width();
+        let by = if by == 0 { 1 } else { by };
+        self.code.push(Insn::Alu { op, width, dst, src: Operand::Imm(by) });
+    }
+
+    /// A number from outside the packet: a context field, or a helper without arguments.
+    pub(super) fn surroundings(&mut self) {
+        if self.rng.percent(40) {
+            let dst = self.number_target(&[]);
+            let Some(ctx) = self.ctx(dst) else { return };
+            let field = *self.rng.pick(&[12, 16]);
+            self.load(Size::B4, dst, ctx, field);
+            self.state.set(dst, Held::Number(None));
+            return;
+        }
+        let helper = match self.options().software_only && self.rng.percent(25) {
+            true => JIFFIES64,
+            false => *self.rng.pick(&HELPERS),
+        };
+        self.code.push(Insn::Call(Callee::Helper(helper)));
+        self.state.clobber();
+        self.state.set(R0, Held::Number(None));
+    }
+
+    /// Brings the number in `r` into `0 ..= most` (`most` at least 1), by a mask and a shift as parsers do; every
+    /// result is a multiple of the returned power of two, and at most the returned maximum.
+    pub(super) fn limit(&mut self, r: Reg, most: u32) -> (u32, u32) {
+        let shift = self.rng.below(most.ilog2().min(3) as usize + 1) as u32;
+        let bits = self.rng.between(1, (most >> shift).ilog2().max(1) as usize) as u32;
+        let mask = ((1 << bits) - 1).min(most >> shift);
+        if self.rng.percent(30) {
+            let down = self.rng.between(1, 8) as i32;
+            self.alu(AluOp::Rsh, r, Operand::Imm(down));
+        }
+        self.alu(AluOp::And, r, Operand::Imm(mask as i32));
+        if shift > 0 {
+            let op = *self.rng.pick(&[AluOp::Lsh, AluOp::Lsh, AluOp::Mul]);
+            let by = if op == AluOp::Lsh { shift } else { 1 << shift };
+            self.alu(op, r, Operand::Imm(by as i32));
+        }
+        self.state.set(r, Held::Number(None));
+        (mask << shift, 1 << shift)
+    }
+}
