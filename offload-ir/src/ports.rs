@@ -2,7 +2,8 @@
 //!
 //! Two lookups in one keyed map whose predicates exclude each other become one lookup of a selected key; likewise
 //! accesses to the values of two entries become accesses to one selected entry. Afterwards a map that the program writes has accesses to
-//! one entry only, so that it needs a single read-modify-write port, or the program is refused.
+//! one entry only, so that it needs a single read-modify-write port, or the program is refused. What exclusive paths do to the same
+//! bytes of that entry becomes one access of selected operands: a chain of updates, of which one happens, would not fit a clock.
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::entities::{Inst, MapId, Value};
@@ -15,6 +16,7 @@ use cranelift_entity::SecondaryMap;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+mod accesses;
 mod keys;
 
 /// Lets exclusive accesses share ports, and removes the predicates of lookups and loads.
@@ -25,6 +27,7 @@ pub fn share_ports(p: &mut Pipeline) -> Result<(), Vec<Diagnostic>> {
     let mut s = Sharing::new(p);
     s.share_lookups();
     s.share_values();
+    s.merge_accesses(&p.verdict);
     s.finish(p);
     let faults = conflicts(p);
     if faults.is_empty() {

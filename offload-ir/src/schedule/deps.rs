@@ -1,6 +1,7 @@
 //! Which operations of a pipeline must not overtake each other, because they work on the same state.
 
 use super::window::{Touch, Touches};
+use crate::dfg::Dfg;
 use crate::entities::{Inst, MapId};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
@@ -11,20 +12,56 @@ use std::collections::BTreeMap;
 /// Loads do not wait for loads. Later pairs that follow from earlier ones may be left out.
 pub fn state_order(p: &Pipeline) -> Vec<(Inst, Inst)> {
     let mut pairs = packet_order(p);
-    let mut accesses: BTreeMap<MapId, Vec<(Inst, bool)>> = BTreeMap::new();
+    let mut accesses: BTreeMap<MapId, Vec<ValueAccess>> = BTreeMap::new();
     for &inst in &p.order {
-        let op = &p.dfg.insts[inst].op;
-        if let Op::MapLoad { map, .. } | Op::MapStore { map, .. } | Op::MapAtomic { map, .. } = op {
-            accesses.entry(*map).or_default().push((inst, op.has_effect()));
+        if let Some((map, access)) = ValueAccess::of(&p.dfg, inst) {
+            accesses.entry(map).or_default().push(access);
         }
     }
     for list in accesses.into_values() {
-        for (n, &(later, writes)) in list.iter().enumerate() {
-            let before = list[..n].iter().filter(|(_, earlier_writes)| writes || *earlier_writes);
-            pairs.extend(before.map(|&(earlier, _)| (earlier, later)));
+        for (n, later) in list.iter().enumerate() {
+            let before = list[..n].iter().filter(|earlier| earlier.conflicts(later));
+            pairs.extend(before.map(|earlier| (earlier.inst, later.inst)));
         }
     }
     pairs
+}
+
+/// An access to the value of a map's entry: which bytes of the value it may touch.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueAccess {
+    /// The operation.
+    pub inst: Inst,
+    /// It may change the value.
+    pub writes: bool,
+    /// Bytes of the value, from the first to behind the last.
+    pub bytes: (i64, i64),
+}
+
+impl ValueAccess {
+    /// The access that `inst` is, with its map.
+    pub fn of(dfg: &Dfg, inst: Inst) -> Option<(MapId, Self)> {
+        let data = &dfg.insts[inst];
+        let (map, bounds, width) = match &data.op {
+            Op::MapLoad { map, bounds, .. } => (*map, bounds, dfg.bits(data.result?)),
+            Op::MapStore { map, bounds, value, .. } | Op::MapAtomic { map, bounds, value, .. } => {
+                (*map, bounds, dfg.bits(*value))
+            }
+            _ => return None,
+        };
+        let bytes = (bounds.min, bounds.max.saturating_add(i64::from(width / 8)));
+        Some((map, Self { inst, writes: data.op.has_effect(), bytes }))
+    }
+
+    /// True if the two touch a common byte of a value and one of them may change it.
+    pub fn conflicts(&self, other: &Self) -> bool {
+        (self.writes || other.writes) && self.overlaps(other)
+    }
+
+    /// True if the two touch a common byte of a value.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.bytes.0 < other.bytes.1 && other.bytes.0 < self.bytes.1
+    }
 }
 
 /// The packet operations' share of [`state_order`].

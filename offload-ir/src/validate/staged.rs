@@ -54,7 +54,7 @@ impl StagedCheck<'_> {
     }
 
     fn is_keyed(&self, map: MapId) -> bool {
-        !self.staged.pipeline.dfg.maps[map].kind.is_array_like()
+        self.staged.pipeline.dfg.maps[map].kind.has_key_table()
     }
 
     /// First stage in which `v` exists.
