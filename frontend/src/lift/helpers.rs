@@ -276,9 +276,6 @@ impl Lift<'_> {
     /// ones' complement sums folded to 16 bits.
     fn csum_diff(&mut self) -> Option<Value> {
         let (from_size, to_size) = (self.constant_size(R2)?, self.constant_size(R4)?);
-        if from_size % 4 != 0 || to_size % 4 != 0 {
-            return Some(self.b.iconst(EINVAL as u64, 64));
-        }
         let seed = self.reg(R5);
         let seed = self.low_word(seed);
         let mask = self.b.iconst(0xffff_ffff, 64);
@@ -323,7 +320,9 @@ impl Lift<'_> {
         for part in self.load_bytes(place, size)? {
             let mut lo = 0;
             while lo < self.b.dfg().bits(part) {
-                let word = self.b.extract(part, lo, 32);
+                // What is left of a last word counts as if zeros followed.
+                let bits = (self.b.dfg().bits(part) - lo).min(32);
+                let word = self.b.extract(part, lo, bits);
                 let word = self.b.zext(word, 64);
                 sum = Some(match sum {
                     Some(s) => self.b.bin(BinOp::Add, s, word),
