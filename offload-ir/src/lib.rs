@@ -9,6 +9,7 @@ pub mod hash;
 pub mod if_convert;
 pub mod map;
 pub mod op;
+pub mod passes;
 pub mod pipeline;
 pub mod ports;
 pub mod random;

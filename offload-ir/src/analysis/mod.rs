@@ -2,8 +2,10 @@
 //!
 //! Each is computed afresh from the program by its constructor and says nothing after a change to what it looked at.
 
+pub mod address;
 pub mod arith;
 pub mod cfg;
+pub mod demanded;
 pub mod dominators;
 pub mod effects;
 pub mod evaluate;
