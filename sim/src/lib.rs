@@ -9,6 +9,7 @@ pub mod interp;
 pub mod map;
 pub mod outcome;
 pub mod packet;
+pub mod pipeline;
 pub mod trace;
 
 pub use interp::Interp;

@@ -1,0 +1,312 @@
+//! The time side: framer, FIFOs, deparser and output registers, cycle by cycle (`docs/rtl-interface.md`, "Timing rules").
+//!
+//! Every field is a register: a cycle reads the old state and makes the new one.
+
+use super::{Departure, Stalls, Traffic};
+use crate::outcome::Fault;
+use beeline_ir::entities::Value;
+use beeline_ir::StagedPipeline;
+use std::collections::VecDeque;
+
+/// Beats in the packet FIFO.
+const PKT_DEPTH: usize = 512;
+
+/// Bytes in a beat.
+const BEAT: u32 = 64;
+
+/// Cycles without progress after which nothing will come.
+const PATIENCE: u64 = 1 << 20;
+
+/// The parameters of a design that its timing depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub stages: u32,
+    /// Beats of the header window.
+    pub window_beats: u32,
+    pub desc_depth: u32,
+    pub align: bool,
+}
+
+impl Shape {
+    pub fn of(staged: &StagedPipeline) -> Self {
+        let p = &staged.pipeline;
+        let is_zero = |v: Value| p.dfg.as_const(v) == Some(0);
+        Self {
+            stages: staged.num_stages,
+            window_beats: staged.window.div_ceil(BEAT).max(1),
+            desc_depth: (staged.num_stages + 4).next_power_of_two(),
+            align: !is_zero(p.verdict.start),
+        }
+    }
+}
+
+/// A packet, as the clockwork sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traveller {
+    pub packet: usize,
+    pub len: u32,
+    pub leaves: bool,
+    pub start: i32,
+    pub end: i32,
+}
+
+impl Traveller {
+    fn in_beats(&self) -> i32 {
+        self.len.div_ceil(BEAT) as i32
+    }
+
+    /// Source beats that are emitted: `k_first .. k_end`.
+    fn emitted(&self) -> std::ops::Range<i32> {
+        if self.leaves {
+            self.start.div_euclid(BEAT as i32)..(self.end + BEAT as i32 - 1).div_euclid(BEAT as i32)
+        } else {
+            0..0
+        }
+    }
+
+    /// Steps of the deparser.
+    fn steps(&self) -> std::ops::Range<i32> {
+        let emitted = self.emitted();
+        if self.leaves {
+            emitted.start.min(0)..emitted.end.max(self.in_beats())
+        } else {
+            0..self.in_beats()
+        }
+    }
+}
+
+/// A beat in `prev`.
+#[derive(Clone, Copy)]
+struct Prev {
+    packet: usize,
+    /// Source beats behind it.
+    behind: i32,
+    /// Output beats that it and those behind it make.
+    outputs: i32,
+}
+
+/// A beat in the output register.
+#[derive(Clone, Copy)]
+struct Out {
+    packet: usize,
+    last: bool,
+}
+
+/// The state of everything but the stages.
+pub(super) struct Clockwork {
+    shape: Shape,
+    cycle: u64,
+    pub stalls: Stalls,
+    /// Packets still to be accepted in full.
+    source: VecDeque<Traveller>,
+    /// Next beat of the first of them.
+    beat: u32,
+    /// Idle cycles before it; none: not asked yet.
+    idle: Option<u32>,
+    /// For each beat in the packet FIFO, the cycle from which it can be popped.
+    beats: VecDeque<u64>,
+    /// Packets completed but not retired.
+    inflight: u32,
+    /// Descriptors, with the cycle from which they are visible.
+    descriptors: VecDeque<(u64, Traveller)>,
+    /// Next step for the first of them; none: at its beginning.
+    step: Option<i32>,
+    prev: Option<Prev>,
+    out: Option<Out>,
+    last_progress: u64,
+}
+
+impl Clockwork {
+    pub fn new(shape: &Shape) -> Self {
+        Self {
+            shape: shape.clone(),
+            cycle: 0,
+            stalls: Stalls::default(),
+            source: VecDeque::new(),
+            beat: 0,
+            idle: None,
+            beats: VecDeque::with_capacity(PKT_DEPTH),
+            inflight: 0,
+            descriptors: VecDeque::with_capacity(shape.desc_depth as usize),
+            step: None,
+            prev: None,
+            out: None,
+            last_progress: 0,
+        }
+    }
+
+    /// Cycles that have passed.
+    pub fn cycle(&self) -> u64 {
+        self.cycle
+    }
+
+    /// Puts a packet behind those to be accepted.
+    pub fn send(&mut self, packet: Traveller) {
+        self.source.push_back(packet);
+    }
+
+    /// Lets time pass until all packets have been accepted.
+    pub fn take_in(
+        &mut self,
+        traffic: &mut impl Traffic,
+        departures: &mut [Departure],
+    ) -> Result<(), Fault> {
+        while !self.source.is_empty() {
+            self.tick(traffic, departures)?;
+        }
+        Ok(())
+    }
+
+    /// Lets time pass until all packets have left.
+    pub fn drain(
+        &mut self,
+        traffic: &mut impl Traffic,
+        departures: &mut [Departure],
+    ) -> Result<(), Fault> {
+        while !(self.descriptors.is_empty() && self.prev.is_none() && self.out.is_none()) {
+            self.tick(traffic, departures)?;
+        }
+        Ok(())
+    }
+
+    /// One cycle.
+    fn tick(
+        &mut self,
+        traffic: &mut impl Traffic,
+        departures: &mut [Departure],
+    ) -> Result<(), Fault> {
+        let ready = traffic.ready(self.cycle);
+        // `s_axis_tready` depends on the registers alone, before this cycle's pops.
+        let room = self.beats.len() < PKT_DEPTH;
+        let credit = self.inflight < self.shape.desc_depth;
+        if let Some(out) = self.out {
+            if ready {
+                self.last_progress = self.cycle;
+                if out.last {
+                    departures[out.packet].cycle_out = self.cycle;
+                }
+                self.out = None;
+            } else {
+                self.stalls.output += 1;
+            }
+        }
+        let retired = self.deparse(departures);
+        self.accept(room, credit, traffic, departures);
+        self.inflight -= u32::from(retired);
+        if self.cycle - self.last_progress > PATIENCE {
+            let what = format!("no packet has moved for {PATIENCE} cycles");
+            return Err(Fault { at: format!("cycle {}", self.cycle), what });
+        }
+        self.cycle += 1;
+        Ok(())
+    }
+
+    /// The framer's side of a cycle.
+    #[inline]
+    fn accept(
+        &mut self,
+        room: bool,
+        credit: bool,
+        traffic: &mut impl Traffic,
+        departures: &mut [Departure],
+    ) {
+        let Some(&packet) = self.source.front() else { return };
+        let beat = self.beat;
+        let idle = self.idle.get_or_insert_with(|| traffic.idle(packet.packet, beat as usize));
+        if *idle > 0 {
+            *idle -= 1;
+            self.last_progress = self.cycle;
+            return;
+        }
+        if !(room && credit) {
+            self.stalls.packet_fifo += u64::from(!room);
+            self.stalls.descriptors += u64::from(room);
+            return;
+        }
+        self.last_progress = self.cycle;
+        self.idle = None;
+        if beat == 0 {
+            departures[packet.packet].cycle_in = self.cycle;
+        }
+        self.beats.push_back(self.cycle + 2);
+        let last = beat as i32 + 1 == packet.in_beats();
+        if beat + 1 == self.shape.window_beats || last && beat < self.shape.window_beats {
+            self.inflight += 1;
+            self.descriptors.push_back((self.cycle + 2 + u64::from(self.shape.stages), packet));
+        }
+        if last {
+            self.source.pop_front();
+            self.beat = 0;
+        } else {
+            self.beat += 1;
+        }
+    }
+
+    /// The deparser's side of a cycle; true if a packet was retired. The output register is empty here if the receiver takes its beat.
+    #[inline]
+    fn deparse(&mut self, departures: &mut [Departure]) -> bool {
+        let out_free = self.out.is_none();
+        // A last source beat leaves `prev` by itself, another one only with the next.
+        let can_consume = self.prev.is_some_and(|p| p.outputs == 0 || out_free);
+        let is_last = self.prev.is_some_and(|p| p.behind == 0);
+        if is_last && can_consume {
+            self.consume_prev();
+        }
+        let Some(&(visible, packet)) = self.descriptors.front() else { return false };
+        if visible > self.cycle {
+            return false;
+        }
+        let steps = packet.steps();
+        let k = self.step.unwrap_or(steps.start);
+        let pops = (0..packet.in_beats()).contains(&k);
+        if pops && self.beats.front().is_none_or(|&from| from > self.cycle) {
+            return false;
+        }
+        let emitted = packet.emitted();
+        if emitted.contains(&k) {
+            let accepted = match self.shape.align {
+                false => self.out.is_none(),
+                true => self.prev.is_none() || can_consume && !is_last,
+            };
+            if !accepted {
+                return false;
+            }
+            self.emit(packet, k, emitted);
+        }
+        if pops {
+            self.beats.pop_front();
+        }
+        self.last_progress = self.cycle;
+        let done = k + 1 == steps.end;
+        self.step = (!done).then_some(k + 1);
+        if done {
+            self.descriptors.pop_front();
+            if !packet.leaves {
+                departures[packet.packet].cycle_out = self.cycle;
+            }
+        }
+        done
+    }
+
+    /// Source beat `k` of `packet` goes on.
+    fn emit(&mut self, packet: Traveller, k: i32, emitted: std::ops::Range<i32>) {
+        let behind = emitted.end - k - 1;
+        if !self.shape.align {
+            self.out = Some(Out { packet: packet.packet, last: behind == 0 });
+            return;
+        }
+        if self.prev.is_some() {
+            self.consume_prev();
+        }
+        let all = (packet.end - packet.start + BEAT as i32 - 1) / BEAT as i32;
+        let outputs = (all - (k - emitted.start)).max(0);
+        self.prev = Some(Prev { packet: packet.packet, behind, outputs });
+    }
+
+    /// `prev` makes its output beat, if it makes one.
+    fn consume_prev(&mut self) {
+        if let Some(p) = self.prev.take().filter(|p| p.outputs > 0) {
+            self.out = Some(Out { packet: p.packet, last: p.outputs == 1 });
+        }
+    }
+}

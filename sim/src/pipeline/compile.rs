@@ -1,0 +1,455 @@
+//! A staged pipeline as micro-operations.
+
+use super::clockwork::Shape;
+use super::op::{Atomic, Coord, Micro, Pair, Place, Row};
+use beeline_ir::dfg::{low_mask, Dfg};
+use beeline_ir::entities::{Inst, MapId, Value};
+use beeline_ir::op::{BinOp, CmpOp, Op};
+use beeline_ir::pipeline::{ByteCoord, ByteExit};
+use beeline_ir::schedule::deps::state_order;
+use beeline_ir::schedule::window::Touches;
+use beeline_ir::{StagedPipeline, Ty};
+use cranelift_entity::{EntityRef, SecondaryMap};
+use std::collections::BTreeSet;
+
+/// Operations of one stage.
+#[derive(Default)]
+pub(super) struct StageCode {
+    /// Executed for all lanes at once.
+    pub before: Vec<Micro>,
+    /// From the first access to a written map's values to the last: executed packet by packet.
+    pub serial: Vec<Micro>,
+    /// Executed for all lanes at once, afterwards.
+    pub after: Vec<Micro>,
+}
+
+/// Bytes that leave patched, under the same predicates.
+pub(super) struct Patch {
+    /// Any of these rows; none: always.
+    pub preds: Vec<Row>,
+    /// First coordinate and number of bytes.
+    pub runs: Vec<(ByteCoord, usize)>,
+}
+
+/// A pipeline, compiled.
+pub(super) struct Program {
+    pub stages: Vec<StageCode>,
+    /// Rows of the frame.
+    pub rows: usize,
+    /// Content of the constant rows.
+    pub constants: Vec<(Row, u64)>,
+    pub headroom: usize,
+    pub window: usize,
+    /// Rows of the verdict, in the order of [`beeline_ir::Verdict::values`], with their widths.
+    pub verdict: [(Row, u8); 6],
+    pub patches: Vec<Patch>,
+    pub shape: Shape,
+}
+
+impl Program {
+    pub fn compile(staged: &StagedPipeline, strict: bool) -> Self {
+        let mut c = Compiler::new(staged);
+        let written = written_maps(staged);
+        let mut stages = Vec::new();
+        let mut order = staged.pipeline.order.as_slice();
+        for n in 0..staged.num_stages as usize {
+            let here = order.iter().take_while(|&&i| staged.stage_of[i].index() == n).count();
+            let (insts, rest) = order.split_at(here);
+            order = rest;
+            let mut code = c.stage(insts, &written);
+            if strict {
+                c.forget(n, &mut code.after);
+            }
+            stages.push(code);
+        }
+        let dfg = &staged.pipeline.dfg;
+        let verdict = staged.pipeline.verdict.values().map(|v| (c.row(v), dfg.bits(v)));
+        let patches = c.patches();
+        Self {
+            stages,
+            rows: c.rows as usize,
+            constants: c.constants,
+            headroom: staged.headroom as usize,
+            window: staged.window as usize,
+            verdict,
+            patches,
+            shape: Shape::of(staged),
+        }
+    }
+}
+
+fn written_maps(staged: &StagedPipeline) -> BTreeSet<MapId> {
+    let ops = staged.pipeline.order.iter().map(|&i| &staged.pipeline.dfg.insts[i].op);
+    ops.filter(|op| op.has_effect()).filter_map(|op| op.map()).collect()
+}
+
+struct Compiler<'a> {
+    staged: &'a StagedPipeline,
+    dfg: &'a Dfg,
+    row_of: SecondaryMap<Value, Option<Row>>,
+    rows: Row,
+    constants: Vec<(Row, u64)>,
+    /// A row of ones.
+    always: Row,
+    touches: Touches,
+    /// What each operation waits for in its own stage.
+    before: SecondaryMap<Inst, Vec<Inst>>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(staged: &'a StagedPipeline) -> Self {
+        let dfg = &staged.pipeline.dfg;
+        let mut before: SecondaryMap<Inst, Vec<Inst>> = SecondaryMap::new();
+        for (earlier, later) in state_order(&staged.pipeline) {
+            before[later].push(earlier);
+        }
+        for &inst in &staged.pipeline.order {
+            let data = &dfg.insts[inst];
+            let mut operands: Vec<Value> = data.pred.into_iter().collect();
+            data.op.for_each_arg(|v| operands.push(v));
+            before[inst].extend(operands.into_iter().filter_map(|v| dfg.maker(v)));
+        }
+        let (row_of, touches) = (SecondaryMap::new(), Touches::default());
+        let mut c = Self {
+            staged,
+            dfg,
+            row_of,
+            rows: 0,
+            constants: Vec::new(),
+            always: 0,
+            touches,
+            before,
+        };
+        c.always = c.constant(1);
+        // Constants come first: their rows must lie before those of all results.
+        for &inst in &staged.pipeline.order {
+            let constant = match &dfg.insts[inst].op {
+                Op::Const(x) => *x,
+                Op::EntryConst { index, .. } => index.map_or(0, |i| u64::from(i) + 1),
+                _ => continue,
+            };
+            let row = c.constant(constant);
+            c.row_of[dfg.insts[inst].result.expect("constants have results")] = Some(row);
+        }
+        c
+    }
+
+    fn constant(&mut self, x: u64) -> Row {
+        if let Some((row, _)) = self.constants.iter().find(|(_, c)| *c == x) {
+            return *row;
+        }
+        self.rows += 1;
+        self.constants.push((self.rows - 1, x));
+        self.rows - 1
+    }
+
+    fn row(&self, v: Value) -> Row {
+        self.row_of[v].expect("a valid pipeline defines values before it uses them")
+    }
+
+    fn fresh(&mut self, v: Value) -> Row {
+        let row = self.rows;
+        self.rows += 1;
+        self.row_of[v] = Some(row);
+        row
+    }
+
+    /// Splits the operations of a stage around the accesses to written maps.
+    fn stage(&mut self, insts: &[Inst], written: &BTreeSet<MapId>) -> StageCode {
+        let access = |i: &Inst| match &self.dfg.insts[*i].op {
+            Op::MapLoad { map, .. } | Op::MapStore { map, .. } | Op::MapAtomic { map, .. } => {
+                written.contains(map)
+            }
+            _ => false,
+        };
+        let mut behind: BTreeSet<Inst> = BTreeSet::new();
+        for i in insts {
+            if access(i) || self.before[*i].iter().any(|b| behind.contains(b)) {
+                behind.insert(*i);
+            }
+        }
+        let mut ahead: BTreeSet<Inst> = BTreeSet::new();
+        for i in insts.iter().rev() {
+            if access(i) || ahead.contains(i) {
+                ahead.insert(*i);
+                ahead.extend(&self.before[*i]);
+            }
+        }
+        let mut code = StageCode::default();
+        // Rows are numbered in the order of execution.
+        for part in 0..3 {
+            for i in insts {
+                let its_part = match (behind.contains(i), ahead.contains(i)) {
+                    (false, _) => 0,
+                    (true, true) => 1,
+                    (true, false) => 2,
+                };
+                if its_part == part {
+                    let list = match part {
+                        0 => &mut code.before,
+                        1 => &mut code.serial,
+                        _ => &mut code.after,
+                    };
+                    self.inst(*i, list);
+                }
+            }
+        }
+        code
+    }
+
+    fn inst(&mut self, inst: Inst, out: &mut Vec<Micro>) {
+        let data = &self.dfg.insts[inst];
+        match &data.op {
+            Op::Const(_) | Op::EntryConst { .. } => {}
+            Op::Zext(a) => self.row_of[data.result.expect("has a result")] = Some(self.row(*a)),
+            Op::PktLoad { .. } | Op::PktStore { .. } | Op::PktZero { .. } => {
+                self.packet_op(inst, out)
+            }
+            Op::MapLookup { .. }
+            | Op::MapLoad { .. }
+            | Op::MapStore { .. }
+            | Op::MapAtomic { .. } => {
+                self.map_op(inst, out);
+            }
+            Op::Select { cond, if_true, if_false } => {
+                let (cond, if_true, if_false) =
+                    (self.row(*cond), self.row(*if_true), self.row(*if_false));
+                let dst = self.fresh(data.result.expect("selects have results"));
+                out.push(Micro::Select { dst, cond, if_true, if_false });
+            }
+            op => {
+                let v = data.result.expect("pure operations have results");
+                self.pure(op, v, out);
+            }
+        }
+    }
+
+    fn pure(&mut self, op: &Op, v: Value, out: &mut Vec<Micro>) {
+        let bits = self.dfg.bits(v);
+        let mask = low_mask(bits);
+        let micro = match op {
+            Op::Concat(parts) => return self.concat(parts, v, out),
+            Op::Bin(op, a, b) => self.binary(*op, *a, *b, v),
+            Op::Cmp(op, a, b) => {
+                let sign = 1 << (self.dfg.ty(*a).bits().unwrap_or(64) - 1);
+                let pair = Pair { a: self.row(*a), b: self.row(*b), dst: self.fresh(v) };
+                match op {
+                    CmpOp::Eq => Micro::Eq(pair),
+                    CmpOp::Ne => Micro::Ne(pair),
+                    CmpOp::Ult => Micro::Ult(pair),
+                    CmpOp::Ule => Micro::Ule(pair),
+                    CmpOp::Slt => Micro::Slt(pair, sign),
+                    CmpOp::Sle => Micro::Sle(pair, sign),
+                }
+            }
+            Op::Input(input) => Micro::Input { dst: self.fresh(v), input: *input },
+            Op::Sext(a) => {
+                let (a, shift) = (self.row(*a), 64 - self.dfg.bits(*a));
+                Micro::Sext { dst: self.fresh(v), a, shift, mask }
+            }
+            Op::Extract { value, lo } => {
+                let a = self.row(*value);
+                Micro::Extract { dst: self.fresh(v), a, shift: *lo, mask }
+            }
+            Op::Bswap(a) => {
+                let a = self.row(*a);
+                Micro::Bswap { dst: self.fresh(v), a, shift: 64 - bits }
+            }
+            Op::EntryIsNull(e) => {
+                let a = self.row(*e);
+                Micro::IsNull { dst: self.fresh(v), a }
+            }
+            _ => unreachable!("the other operations are compiled elsewhere"),
+        };
+        out.push(micro);
+    }
+
+    fn binary(&mut self, op: BinOp, a: Value, b: Value, v: Value) -> Micro {
+        let bits = self.dfg.bits(v);
+        let mask = low_mask(bits);
+        let amount = self.dfg.as_const(b).filter(|&n| n < u64::from(bits)).map(|n| n as u8);
+        let pair = Pair { a: self.row(a), b: self.row(b), dst: self.fresh(v) };
+        let Pair { dst, a, .. } = pair;
+        match (op, amount) {
+            (BinOp::Add, _) => Micro::Add(pair, mask),
+            (BinOp::Sub, _) => Micro::Sub(pair, mask),
+            (BinOp::Mul, _) => Micro::Mul(pair, mask),
+            (BinOp::And, _) => Micro::And(pair),
+            (BinOp::Or, _) => Micro::Or(pair),
+            (BinOp::Xor, _) => Micro::Xor(pair),
+            (BinOp::Shl, Some(shift)) => Micro::ShiftLeft { dst, a, shift, mask },
+            (BinOp::LShr, Some(shift)) => Micro::Extract { dst, a, shift, mask },
+            _ => Micro::Bin(pair, op, bits),
+        }
+    }
+
+    fn concat(&mut self, parts: &[Value], v: Value, out: &mut Vec<Micro>) {
+        let mut lo = 0;
+        let mut so_far = None;
+        for part in parts {
+            let b = self.row(*part);
+            so_far = Some(match so_far {
+                None => b,
+                Some(a) => {
+                    let dst = self.fresh(v);
+                    out.push(Micro::Join(Pair { dst, a, b }, lo));
+                    dst
+                }
+            });
+            lo += self.dfg.bits(*part);
+        }
+        self.row_of[v] = so_far;
+    }
+
+    fn pred(&self, inst: Inst) -> Row {
+        self.dfg.insts[inst].pred.map_or(self.always, |p| self.row(p))
+    }
+
+    /// Place of a coordinate in the window buffer.
+    fn place(&self, c: ByteCoord) -> u32 {
+        (c + self.staged.headroom as ByteCoord) as u32
+    }
+
+    fn packet_op(&mut self, inst: Inst, out: &mut Vec<Micro>) {
+        let data = &self.dfg.insts[inst];
+        let exact = self.touches.of(self.dfg, inst).and_then(|t| t.exact()).map(|c| self.place(c));
+        let pred = self.pred(inst);
+        out.push(match &data.op {
+            Op::PktLoad { base, off, .. } => {
+                let coord = Coord { base: self.row(*base), off: self.row(*off) };
+                let v = data.result.expect("loads have results");
+                let (dst, bits) = (self.fresh(v), self.dfg.bits(v));
+                match exact {
+                    Some(at) => Micro::Load { dst, at, mask: low_mask(bits) },
+                    None => Micro::LoadAt { dst, coord, n: bits / 8 },
+                }
+            }
+            Op::PktStore { base, off, value, .. } => {
+                let coord = Coord { base: self.row(*base), off: self.row(*off) };
+                let (value, n) = (self.row(*value), self.dfg.bits(*value) / 8);
+                match exact {
+                    Some(at) => Micro::Store { pred, at, value, n },
+                    None => Micro::StoreAt { pred, coord, value, n },
+                }
+            }
+            Op::PktZero { from, to } => {
+                Micro::Zero { pred, from: self.row(*from), to: self.row(*to) }
+            }
+            _ => unreachable!("called for packet operations"),
+        });
+    }
+
+    fn map_op(&mut self, inst: Inst, out: &mut Vec<Micro>) {
+        let data = &self.dfg.insts[inst];
+        let pred = self.pred(inst);
+        let place = |c: &Self, map: MapId, entry: Value, off: Value, bits: u8| Place {
+            map: map.as_u32(),
+            entry: c.row(entry),
+            off: c.row(off),
+            n: bits / 8,
+        };
+        let result = data.result;
+        match &data.op {
+            Op::MapLookup { map, key } => {
+                self.lookup(*map, key, result.expect("lookups have results"), out)
+            }
+            Op::MapLoad { map, entry, off, .. } => {
+                let v = result.expect("loads have results");
+                let place = place(self, *map, *entry, *off, self.dfg.bits(v));
+                out.push(Micro::MapLoad { dst: self.fresh(v), place });
+            }
+            Op::MapStore { map, entry, off, value, .. } => {
+                let place = place(self, *map, *entry, *off, self.dfg.bits(*value));
+                out.push(Micro::MapStore { pred, place, value: self.row(*value) });
+            }
+            Op::MapAtomic { op, map, entry, off, value, expected, .. } => {
+                let place = place(self, *map, *entry, *off, self.dfg.bits(*value));
+                let (value, expected) =
+                    (self.row(*value), expected.map_or(self.always, |e| self.row(e)));
+                let dst = self.fresh(result.expect("atomic operations have results"));
+                out.push(Micro::Atomic(Box::new(Atomic {
+                    dst,
+                    pred,
+                    op: *op,
+                    place,
+                    value,
+                    expected,
+                })));
+            }
+            _ => unreachable!("called for map operations"),
+        }
+    }
+
+    fn lookup(&mut self, map: MapId, key: &[Value], v: Value, out: &mut Vec<Micro>) {
+        let decl = &self.dfg.maps[map];
+        if decl.kind.has_key_table() {
+            let key = key.iter().map(|&k| (self.row(k), self.dfg.bits(k) / 8)).collect();
+            let dst = self.fresh(v);
+            out.push(Micro::Lookup { dst, map: map.as_u32(), key });
+        } else {
+            self.concat(key, v, out);
+            let key = self.row(v);
+            let dst = self.fresh(v);
+            out.push(Micro::Index { dst, key, entries: u64::from(decl.max_entries) });
+        }
+    }
+
+    /// Strict mode: destroys what the boundary behind stage `n` does not hold.
+    fn forget(&mut self, n: usize, out: &mut Vec<Micro>) {
+        let staged = self.staged;
+        let boundary = &staged.boundaries[n];
+        let mut keep: BTreeSet<Row> = self.constants.iter().map(|c| c.0).collect();
+        keep.extend(boundary.values.iter().map(|&v| self.row(v)));
+        for port in &staged.lookups {
+            // Under way in the key table.
+            if (port.issue.index()..port.issue.index() + staged.target.hash_latency as usize)
+                .contains(&n)
+            {
+                keep.extend(
+                    staged.pipeline.dfg.insts[port.inst].result.and_then(|v| self.row_of[v]),
+                );
+            }
+        }
+        let rows: BTreeSet<(Row, u64)> = self
+            .dfg
+            .values
+            .keys()
+            .filter_map(|v| {
+                let junk = match self.dfg.ty(v) {
+                    Ty::Int(bits) => 0xa5a5_a5a5_a5a5_a5a5 & low_mask(bits),
+                    Ty::Entry(_) => 0,
+                };
+                self.row_of[v].map(|row| (row, junk))
+            })
+            .collect();
+        out.extend(
+            rows.into_iter()
+                .filter(|(row, _)| !keep.contains(row))
+                .map(|(row, with)| Micro::Forget { row, with }),
+        );
+        let window = -(staged.headroom as ByteCoord)..staged.window as ByteCoord;
+        let gone = window.filter(|c| boundary.bytes.binary_search(c).is_err());
+        out.extend(gone.map(|c| Micro::ForgetByte { at: self.place(c) }));
+    }
+
+    /// The exits, bytes under equal predicates together.
+    fn patches(&self) -> Vec<Patch> {
+        let mut patches: Vec<Patch> = Vec::new();
+        for (coord, exit) in &self.staged.exits {
+            let ByteExit::Patched(preds) = exit else { continue };
+            let preds: Vec<Row> = preds.iter().map(|&p| self.row(p)).collect();
+            let n = match patches.iter().position(|p| p.preds == preds) {
+                Some(n) => n,
+                None => {
+                    patches.push(Patch { preds, runs: Vec::new() });
+                    patches.len() - 1
+                }
+            };
+            match patches[n].runs.last_mut() {
+                Some((first, len)) if *first + *len as ByteCoord == *coord => *len += 1,
+                _ => patches[n].runs.push((*coord, 1)),
+            }
+        }
+        patches
+    }
+}
