@@ -10,7 +10,7 @@ use crate::entities::{Inst, MapId, Value};
 use crate::if_convert::{remove_unused, BoolFn, Emitter};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
-use crate::schedule::deps::state_order;
+use crate::schedule::deps::order_of;
 use crate::Ty;
 use cranelift_entity::SecondaryMap;
 use std::cmp::Reverse;
@@ -54,21 +54,32 @@ struct Sharing {
     joined: SecondaryMap<Inst, Option<usize>>,
     joins: Vec<Vec<Inst>>,
     replaced: SecondaryMap<Value, Option<Value>>,
+    /// When each operation that works on state matters; absent for others.
+    when: BTreeMap<Inst, BoolFn>,
 }
 
 impl Sharing {
     fn new(p: &mut Pipeline) -> Self {
-        let mut before: SecondaryMap<Inst, Vec<Inst>> = SecondaryMap::new();
-        for (earlier, later) in state_order(p) {
-            before[later].push(earlier);
-        }
         let mut s = Self {
             e: Emitter::new(std::mem::take(&mut p.dfg), std::mem::take(&mut p.order)),
-            before,
+            before: SecondaryMap::new(),
             joined: SecondaryMap::new(),
             joins: Vec::new(),
             replaced: SecondaryMap::new(),
+            when: BTreeMap::new(),
         };
+        for inst in s.e.order.clone() {
+            let op = &s.e.dfg.insts[inst].op;
+            if op.reads_state() || op.has_effect() {
+                let when = s.when(inst);
+                s.when.insert(inst, when);
+            }
+        }
+        for (earlier, later) in order_of(&s.e.dfg, &s.e.order) {
+            if !s.never_both(earlier, later) {
+                s.before[later].push(earlier);
+            }
+        }
         for &inst in &s.e.order {
             let data = &s.e.dfg.insts[inst];
             let mut operands: Vec<Value> = data.pred.into_iter().collect();
@@ -83,6 +94,14 @@ impl Sharing {
         match self.e.dfg.insts[inst].pred {
             None => BoolFn::TRUE,
             Some(v) => self.e.conditions.of(&self.e.dfg, v),
+        }
+    }
+
+    /// True if at most one of the two matters for any packet: their order is then free.
+    fn never_both(&mut self, a: Inst, b: Inst) -> bool {
+        match (self.when.get(&a), self.when.get(&b)) {
+            (Some(&a), Some(&b)) => self.e.conditions.bdd.exclusive(a, b),
+            _ => false,
         }
     }
 
@@ -255,11 +274,11 @@ impl Sharing {
     }
 
     /// Applies the replacements and puts everything into an order again.
-    fn finish(self, p: &mut Pipeline) {
-        let replaced = self.replaced;
+    fn finish(mut self, p: &mut Pipeline) {
+        let replaced = std::mem::take(&mut self.replaced);
         let current = |v: Value| replaced[v].unwrap_or(v);
-        p.dfg = self.e.dfg;
-        p.order = self.e.order;
+        p.dfg = std::mem::take(&mut self.e.dfg);
+        p.order = std::mem::take(&mut self.e.order);
         for &inst in &p.order {
             let data = &mut p.dfg.insts[inst];
             data.op.map_args(current);
@@ -270,7 +289,7 @@ impl Sharing {
         }
         p.verdict.map_values(current);
         remove_unused(p);
-        sort(p);
+        sort(p, |a, b| self.never_both(a, b));
     }
 }
 
@@ -284,8 +303,13 @@ fn accessed(op: &Op) -> Option<(MapId, Value)> {
     }
 }
 
-/// Brings definitions before uses again; what stands earlier stays earlier where it can.
-fn sort(p: &mut Pipeline) {
+/// Brings definitions before uses again. Loads come as early as they can, so that none waits for a store on another path; what
+/// stands earlier else stays earlier where it can.
+fn sort(p: &mut Pipeline, mut never_both: impl FnMut(Inst, Inst) -> bool) {
+    let is_load = |i: &Inst| matches!(p.dfg.insts[*i].op, Op::PktLoad { .. } | Op::MapLoad { .. });
+    let (loads, others): (Vec<Inst>, Vec<Inst>) = p.order.iter().partition(|i| is_load(i));
+    let state_pairs = order_of(&p.dfg, &p.order);
+    p.order = loads.into_iter().chain(others).collect();
     let mut position: SecondaryMap<Inst, usize> = SecondaryMap::new();
     p.order.iter().enumerate().for_each(|(n, &i)| position[i] = n);
     let mut waiting = vec![0u32; p.order.len()];
@@ -301,8 +325,10 @@ fn sort(p: &mut Pipeline) {
         operands.into_iter().filter_map(|v| p.dfg.maker(v)).for_each(|maker| edge(maker, n));
     }
     // Effects and the loads between them stand in the list as the program executes them.
-    for (earlier, later) in state_order(p) {
-        edge(earlier, position[later]);
+    for (earlier, later) in state_pairs {
+        if !never_both(earlier, later) {
+            edge(earlier, position[later]);
+        }
     }
     let mut ready: BinaryHeap<Reverse<usize>> =
         (0..p.order.len()).filter(|&n| waiting[n] == 0).map(Reverse).collect();

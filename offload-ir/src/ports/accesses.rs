@@ -83,6 +83,9 @@ impl Sharing {
                 Some(&known) => {
                     let result = |i: Inst| self.e.dfg.insts[i].result.expect("loads have results");
                     self.replaced[result(inst)] = Some(result(known));
+                    let known_when = self.when.get(&known).copied().unwrap_or(BoolFn::TRUE);
+                    let either = self.e.conditions.bdd.or(known_when, load.when);
+                    self.when.insert(known, either);
                 }
                 None => {
                     first.insert(load.access.bytes, inst);
@@ -191,6 +194,7 @@ impl Sharing {
         }
         data.pred = pred;
         self.e.order.retain(|i| *i != a);
+        self.when.insert(b, both);
         Guarded { access: later.access, when: both }
     }
 

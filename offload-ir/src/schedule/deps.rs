@@ -11,10 +11,15 @@ use std::collections::BTreeMap;
 ///
 /// Loads do not wait for loads. Later pairs that follow from earlier ones may be left out.
 pub fn state_order(p: &Pipeline) -> Vec<(Inst, Inst)> {
-    let mut pairs = packet_order(p);
+    order_of(&p.dfg, &p.order)
+}
+
+/// [`state_order`] of the operations `order` over `dfg`.
+pub fn order_of(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
+    let mut pairs = packet_order(dfg, order);
     let mut accesses: BTreeMap<MapId, Vec<ValueAccess>> = BTreeMap::new();
-    for &inst in &p.order {
-        if let Some((map, access)) = ValueAccess::of(&p.dfg, inst) {
+    for &inst in order {
+        if let Some((map, access)) = ValueAccess::of(dfg, inst) {
             accesses.entry(map).or_default().push(access);
         }
     }
@@ -65,18 +70,18 @@ impl ValueAccess {
 }
 
 /// The packet operations' share of [`state_order`].
-fn packet_order(p: &Pipeline) -> Vec<(Inst, Inst)> {
+fn packet_order(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
     let mut touches = Touches::default();
     let mut seen: Vec<(Inst, bool, Option<Touch>)> = Vec::new();
     let mut pairs = Vec::new();
-    for &inst in &p.order {
-        let op = &p.dfg.insts[inst].op;
+    for &inst in order {
+        let op = &dfg.insts[inst].op;
         let writes = match op {
             Op::PktLoad { .. } => false,
             Op::PktStore { .. } | Op::PktZero { .. } => true,
             _ => continue,
         };
-        let touch = touches.of(&p.dfg, inst);
+        let touch = touches.of(dfg, inst);
         for (earlier, earlier_writes, other) in &seen {
             let overlap = match (&touch, other) {
                 (Some(a), Some(b)) => a.overlaps(b),
