@@ -1,8 +1,10 @@
 //! Arithmetic, comparisons and bit shuffling.
 
 use super::expr::Expr;
+use super::places::bits_for;
 use super::stage::StageEmitter;
-use beeline_ir::dfg::{low_mask, sign_extend};
+use beeline_ir::analysis::evaluate::evaluate;
+use beeline_ir::dfg::low_mask;
 use beeline_ir::op::{BinOp, CmpOp, Op};
 use beeline_ir::{Inst, Value};
 
@@ -12,6 +14,10 @@ impl StageEmitter<'_> {
         let dfg = &self.layout.staged.pipeline.dfg;
         let v = dfg.insts[inst].result.expect("arithmetic has a result");
         let bits = self.layout.bits(v);
+        if let Some(c) = evaluate(dfg, &dfg.insts[inst].op, dfg.ty(v), |v| self.known(v)) {
+            self.define(inst, &Expr::constant(c, bits));
+            return;
+        }
         match &dfg.insts[inst].op {
             Op::Bin(op, a, b) => self.emit_bin(inst, *op, *a, *b),
             Op::Cmp(op, a, b) => {
@@ -62,9 +68,7 @@ impl StageEmitter<'_> {
             BinOp::And => Expr::binary("&", &a, &b),
             BinOp::Or => Expr::binary("|", &a, &b),
             BinOp::Xor => Expr::binary("^", &a, &b),
-            BinOp::Shl => Expr::shift("<<", &a, &b),
-            BinOp::LShr => Expr::shift(">>", &a, &b),
-            BinOp::AShr => Expr::shift_signed(&a, &b),
+            BinOp::Shl | BinOp::LShr | BinOp::AShr => shift(op, &a, &b),
             BinOp::UDiv | BinOp::URem | BinOp::SDiv | BinOp::SRem => divide(op, &a, &b),
         };
         if flag && matches!(op, BinOp::And | BinOp::Or | BinOp::Xor) {
@@ -81,15 +85,7 @@ pub(super) fn compare(op: CmpOp, a: &Expr, b: &Expr) -> Expr {
     let (ca, cb) = (a.as_const(), b.as_const());
     let truth = |t: bool| Expr::constant(u64::from(t), 1);
     if let (Some(x), Some(y)) = (ca, cb) {
-        let (sx, sy) = (sign_extend(x, bits), sign_extend(y, bits));
-        return truth(match op {
-            CmpOp::Eq => x == y,
-            CmpOp::Ne => x != y,
-            CmpOp::Ult => x < y,
-            CmpOp::Ule => x <= y,
-            CmpOp::Slt => sx < sy,
-            CmpOp::Sle => sx <= sy,
-        });
+        return truth(beeline_ir::analysis::arith::compare(op, bits, x, y));
     }
     let umax = low_mask(bits);
     let (smin, smax) = (1u64 << (bits - 1), umax >> 1);
@@ -139,6 +135,22 @@ fn equal_flags(op: CmpOp, a: &Expr, b: &Expr) -> Expr {
         flag.clone()
     } else {
         Expr::not(flag)
+    }
+}
+
+/// A shift. A literal amount gets a literal as short as it can be; one that is too large is settled here, since
+/// tools do not take shifts by billions.
+fn shift(op: BinOp, a: &Expr, amount: &Expr) -> Expr {
+    let bits = u64::from(a.bits());
+    let by = match amount.as_const() {
+        Some(n) if n >= bits && op != BinOp::AShr => return Expr::zero(a.bits()),
+        Some(n) => Expr::constant(n.min(bits - 1), bits_for(bits - 1)),
+        None => amount.clone(),
+    };
+    match op {
+        BinOp::Shl => Expr::shift("<<", a, &by),
+        BinOp::LShr => Expr::shift(">>", a, &by),
+        _ => Expr::shift_signed(a, &by),
     }
 }
 

@@ -234,8 +234,17 @@ impl<'a> StageEmitter<'a> {
         let v = self.layout.staged.pipeline.dfg.insts[inst]
             .result
             .expect("only called for operations with a result");
-        let name = self.layout.values[v].clone();
-        self.exprs[v] = Some(self.body.wire(&name, e));
+        // A constant that earlier passes have left is written where it is used.
+        self.exprs[v] = Some(match e.as_const() {
+            Some(_) => e.clone(),
+            None => self.body.wire(&self.layout.values[v], e),
+        });
+    }
+
+    /// The number that `v` always is, as far as this stage sees.
+    pub(super) fn known(&self, v: Value) -> Option<u64> {
+        let dfg = &self.layout.staged.pipeline.dfg;
+        dfg.as_const(v).or_else(|| self.exprs[v].as_ref()?.as_const())
     }
 
     /// Defines the result of `inst`, without a wire where the one consumer reads better with the expression

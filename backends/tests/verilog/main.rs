@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a failed `unwrap` is a failed test
 
+mod bench;
 mod golden;
+mod model;
+mod program;
+mod random_stage;
 mod tools;
