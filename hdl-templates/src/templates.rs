@@ -5,7 +5,7 @@ use askama::Template;
 /// A port of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// Direction and type as written, padded by [`align`].
+    /// Direction and type as written.
     pub head: String,
     /// Name.
     pub name: String,
@@ -44,12 +44,18 @@ impl Port {
     }
 }
 
-/// Pads the heads of `ports` to one width, so that names stand in a column.
-pub fn align(ports: &mut [Port]) {
-    let width = ports.iter().map(|p| p.head.len()).max().unwrap_or(0);
-    for p in ports {
-        p.head = format!("{:<width$}", p.head);
-    }
+/// The port list, with names and comments in columns.
+pub fn port_lines(ports: &[Port]) -> Vec<String> {
+    let head = ports.iter().map(|p| p.head.len()).max().unwrap_or(0);
+    let name = ports.iter().map(|p| p.name.len()).max().unwrap_or(0) + 1;
+    let line = |(n, p): (usize, &Port)| {
+        let named = format!("{}{}", p.name, if n + 1 < ports.len() { "," } else { "" });
+        match p.comment.is_empty() {
+            true => format!("{:<head$}{named}", p.head),
+            false => format!("{:<head$}{named:<name$}  // {}", p.head, p.comment),
+        }
+    };
+    ports.iter().enumerate().map(line).collect()
 }
 
 /// What stands at the top of every generated file.
@@ -88,8 +94,8 @@ pub struct StageModule {
     pub num_stages: usize,
     /// Parameters that an operation reads.
     pub parameters: Vec<Parameter>,
-    /// All ports, aligned.
-    pub ports: Vec<Port>,
+    /// The port list.
+    pub ports: Vec<String>,
     /// Those to and from the maps.
     pub map_ports: Vec<Port>,
     /// Operations, indented.
@@ -149,8 +155,9 @@ mod tests {
 
     #[test]
     fn ports_stand_in_columns() {
-        let mut ports = [Port::input(8, "a", ""), Port::output(1, "b", "")];
-        align(&mut ports);
-        assert_eq!(ports[0].head.len(), ports[1].head.len());
+        let ports = [Port::input(8, "a", "eight"), Port::output(1, "bcd", "one")];
+        let lines = port_lines(&ports);
+        assert_eq!(lines[0], "input  wire logic [7:0] a,    // eight");
+        assert_eq!(lines[1], "output logic            bcd   // one");
     }
 }

@@ -6,7 +6,7 @@
 module {{ module }}{% if !parameters.is_empty() %} #(
 {% for p in parameters %}    parameter logic [31:0] {{ p.name }} = 32'd{{ p.value }}{% if !loop.last %},{% endif %}  // {{ p.comment }}
 {% endfor %}){% endif %} (
-{% for p in ports %}    {{ p.head }}{{ p.name }}{% if !loop.last %},{% endif %}{% if !p.comment.is_empty() %}  // {{ p.comment }}{% endif %}
+{% for p in ports %}    {{ p }}
 {% endfor %});
 {{ body }}
   // Stage registers.

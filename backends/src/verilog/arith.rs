@@ -62,9 +62,9 @@ impl StageEmitter<'_> {
             BinOp::Or if flag => Expr::or(&a, &b),
             BinOp::Xor if b.as_const() == Some(1) && flag => Expr::not(&a),
             BinOp::Xor if a.as_const() == Some(1) && flag => Expr::not(&b),
-            BinOp::Add => Expr::binary("+", &a, &b),
-            BinOp::Sub => Expr::binary("-", &a, &b),
-            BinOp::Mul => Expr::binary("*", &a, &b),
+            BinOp::Add => Expr::binary("+", &a.as_count(), &b.as_count()),
+            BinOp::Sub => Expr::binary("-", &a.as_count(), &b.as_count()),
+            BinOp::Mul => Expr::binary("*", &a.as_count(), &b.as_count()),
             BinOp::And => Expr::binary("&", &a, &b),
             BinOp::Or => Expr::binary("|", &a, &b),
             BinOp::Xor => Expr::binary("^", &a, &b),
@@ -117,9 +117,9 @@ fn ordered(
     b: &Expr,
 ) -> Expr {
     if a.as_const().is_some() {
-        f(turned, b, a)
+        f(turned, b, &a.as_count())
     } else {
-        f(op, a, b)
+        f(op, a, &b.as_count())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::expr::Expr;
 use super::source::Sources;
+use beeline_ir::diagnostic::SourceLine;
 use beeline_ir::Src;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ pub struct Body<'a> {
     pending: Vec<Src>,
     /// Source locations that the last comment named.
     last: Vec<Src>,
+    /// C line that the last comment named.
+    shown: Option<SourceLine>,
     /// Source location of the operation at hand.
     current: Option<Src>,
 }
@@ -38,6 +41,7 @@ impl<'a> Body<'a> {
             index: BTreeMap::new(),
             pending: Vec::new(),
             last: Vec::new(),
+            shown: None,
             current: None,
         }
     }
@@ -114,8 +118,13 @@ impl<'a> Body<'a> {
         srcs.extend(self.current);
         srcs.dedup();
         if !srcs.is_empty() && srcs != self.last {
-            self.push("");
-            for line in self.sources.comment(&srcs) {
+            let before = self.shown.clone();
+            let lines = self.sources.comment(&srcs, &mut self.shown);
+            // Statements of one C line stand together.
+            if self.last.is_empty() || self.shown != before || lines.len() > srcs.len() {
+                self.push("");
+            }
+            for line in lines {
                 self.push(&format!("// {line}"));
             }
             self.last = srcs;
@@ -241,7 +250,7 @@ mod tests {
 
     #[test]
     fn long_concatenations_are_filled() {
-        let value = format!("{{{}}}", vec!["some_signal[7:0]"; 12].join(", "));
+        let value = format!("{{{}}}", ["some_signal[7:0]"; 12].join(", "));
         let text = assignment("wire [95:0] all =", &value);
         assert!(text.lines().all(|l| l.len() <= LINE_WIDTH));
         assert_eq!(text.lines().count(), 5);

@@ -89,6 +89,16 @@ impl Expr {
         self.bits
     }
 
+    /// The same, a literal in decimal digits if it is a count rather than a pattern.
+    pub fn as_count(&self) -> Self {
+        match self.form {
+            Form::Const(c) if c < 1 << 20 && self.bits > 1 => {
+                Self { text: format!("{}'d{c}", self.bits), ..self.clone() }
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// What it reads.
     pub fn refs(&self) -> &[Ref] {
         &self.refs

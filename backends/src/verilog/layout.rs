@@ -182,9 +182,12 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// True if `v` is the packet's length on arrival.
+    /// True if `v` is the packet's length on arrival, perhaps widened.
     pub fn is_length(&self, v: Value) -> bool {
-        matches!(self.staged.pipeline.dfg.def(v), Some(Op::Input(Input::PacketLen)))
+        match self.staged.pipeline.dfg.def(v) {
+            Some(Op::Zext(inner)) => self.is_length(*inner),
+            other => other == Some(&Op::Input(Input::PacketLen)),
+        }
     }
 
     /// True if the field holds the packet's length on arrival.

@@ -21,7 +21,7 @@ impl StageEmitter<'_> {
             Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
                 let layout = &self.layout.maps[map.index()];
                 let index = self.array_index(inst, key);
-                let limit = Expr::constant(layout.rows, index.bits());
+                let limit = Expr::constant(layout.rows, index.bits()).as_count();
                 let hit = Expr::compare("<", &index, &limit);
                 let slot = index.extract(0, layout.slot_bits);
                 self.define(inst, &Expr::concat(vec![hit, slot]));

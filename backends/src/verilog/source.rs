@@ -1,6 +1,7 @@
 //! Where generated statements come from, as comments, attributes and name-map entries.
 
 use beeline_ir::dfg::{Dfg, SourceLoc};
+use beeline_ir::diagnostic::SourceLine;
 use beeline_ir::Src;
 use cranelift_entity::PrimaryMap;
 
@@ -19,20 +20,18 @@ impl Sources {
         Self { locs: dfg.sources.clone() }
     }
 
-    /// Comment lines for the instructions `srcs`: each with its disassembly, each C line once, before its first instruction.
-    pub fn comment(&self, srcs: &[Src]) -> Vec<String> {
+    /// Comment lines for the instructions `srcs`: each with its disassembly, and before it its C line, unless that
+    /// is `shown` already.
+    pub fn comment(&self, srcs: &[Src], shown: &mut Option<SourceLine>) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
-        for &src in srcs {
-            let loc = &self.locs[src];
-            if let Some(line) = &loc.line {
+        for loc in srcs.iter().map(|src| &self.locs[*src]) {
+            if let Some(line) = loc.line.as_ref().filter(|l| Some(*l) != shown.as_ref()) {
                 let text =
                     format!("{}:{}: {}", base_name(&line.file), line.line, printable(&line.text));
-                let text = text.trim_end_matches([' ', ':']).to_owned();
-                if !lines.contains(&text) {
-                    lines.push(text);
-                }
+                lines.push(text.trim_end_matches([' ', ':']).to_owned());
             }
             lines.push(format!("insn {}: {}", loc.pc, printable(&loc.insn)));
+            shown.clone_from(&loc.line);
         }
         lines
     }
@@ -80,7 +79,6 @@ pub fn printable(s: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use beeline_ir::diagnostic::SourceLine;
 
     #[test]
     fn comments_quote_safely() {
@@ -89,10 +87,13 @@ mod tests {
             SourceLine { file: "/a/fw.c".into(), line: 7, column: 1, text: "x = '\\n'; \\".into() };
         let a = sources.locs.push(SourceLoc { pc: 3, insn: "r1 = 0xa".into(), line: Some(line) });
         let b = sources.locs.push(SourceLoc { pc: 4, insn: "exit".into(), line: None });
+        let mut shown = None;
         assert_eq!(
-            sources.comment(&[a, b]),
+            sources.comment(&[a, b], &mut shown),
             ["fw.c:7: x = '\\n';", "insn 3: r1 = 0xa", "insn 4: exit"]
         );
+        assert_eq!(sources.comment(&[a], &mut shown).len(), 2);
+        assert_eq!(sources.comment(&[a], &mut shown), ["insn 3: r1 = 0xa"]);
         assert_eq!(sources.attribute(a), "fw.c:7");
         assert_eq!(sources.attribute(b), "insn:4");
     }

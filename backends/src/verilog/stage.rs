@@ -6,7 +6,7 @@ use super::layout::{Field, FieldOf, Layout};
 use super::names::Namer;
 use super::packet::Bytes;
 use super::Options;
-use beeline_hdl::templates::{align, Port, StageModule};
+use beeline_hdl::templates::{port_lines, Port, StageModule};
 use beeline_ir::op::{Input, Op};
 use beeline_ir::pipeline::ByteCoord;
 use beeline_ir::{Inst, Value};
@@ -314,7 +314,7 @@ impl<'a> StageEmitter<'a> {
     fn length(&self) -> Expr {
         let field = self.fields_in().iter().find(|f| self.layout.holds_length(f));
         let field = field.expect("every boundary holds the length");
-        Expr::signal(&format!("in.{}", field.name), 16)
+        Expr::slice(&format!("in.{}", field.name), field.bits, 0, 16)
     }
 
     /// Keys, slots and changed rows that leave for the maps in this stage.
@@ -365,7 +365,10 @@ impl<'a> StageEmitter<'a> {
         let parameters =
             [Input::CpuId, Input::Seed].into_iter().filter(|i| self.reads_parameter(*i));
         let parameters = parameters.map(|i| options.parameter(i)).collect();
-        let (body, unread) = self.body.finish();
+        let (mut body, unread) = self.body.finish();
+        if !body.starts_with('\n') {
+            body.insert(0, '\n');
+        }
         let package = layout.package();
         let in_type = format!("{package}::{}", layout.in_type(self.stage));
         let out_type = format!("{package}::{}", layout.out_type(self.stage));
@@ -382,14 +385,13 @@ impl<'a> StageEmitter<'a> {
             Port::output(1, "out_host", ""),
             Port::typed_output(&out_type, "out"),
         ]);
-        align(&mut ports);
         StageModule {
             origin: options.origin(&layout.staged.pipeline.name),
             module: layout.stage_module(self.stage),
             stage: self.stage,
             num_stages: layout.after.len(),
             parameters,
-            ports,
+            ports: port_lines(&ports),
             map_ports: self.ports,
             body,
             registers,

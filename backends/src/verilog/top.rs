@@ -274,7 +274,8 @@ impl TopEmitter<'_> {
             .iter()
             .find(|f| self.layout.holds_length(f))
             .expect("always there");
-        let length = Expr::signal(&format!("after_{:02}.{}", n - 1, length.name), 16);
+        let length =
+            Expr::slice(&format!("after_{:02}.{}", n - 1, length.name), length.bits, 0, 16);
         let mut ports = own(&["clk", "rst"]);
         ports.push(("desc_push", format!("valid[{n}]")));
         ports.push(("desc_length", self.body.read(&length)));

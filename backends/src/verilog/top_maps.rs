@@ -21,7 +21,7 @@ impl TopEmitter<'_> {
             decl.name, decl.kind, decl.max_entries, decl.key_size, decl.value_size
         ));
         let in_map = Expr::compare("==", &Expr::signal("req_map", 8), &Expr::constant(n as u64, 8));
-        let rows = Expr::constant(layout.maps[n].rows, 32);
+        let rows = Expr::constant(layout.maps[n].rows, 32).as_count();
         let in_range = Expr::compare("<", &Expr::signal("req_slot", 32), &rows);
         self.body.wire(&format!("{name}_selected"), &Expr::and(&in_map, &in_range));
 

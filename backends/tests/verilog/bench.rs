@@ -11,33 +11,38 @@ pub struct Bench {
     resp_words: usize,
 }
 
+/// Verilates module `top` of `files` and compiles it with `driver`; none if a tool is missing.
+pub fn build(name: &str, top: &str, files: &[PathBuf], driver: &str) -> Option<PathBuf> {
+    let verilator = verilator()?;
+    if Command::new("g++").arg("--version").output().is_err() {
+        notice("g++", "apt-get install g++");
+        return None;
+    }
+    let include = verilator.include_dir().expect("an installed Verilator has its runtime sources");
+    let dir = work_dir(name);
+    let mut command = verilator.command();
+    command
+        .args(["--cc", "--prefix", "Vtop", "--top-module", top, "-Wall", "-O1", "--Mdir"])
+        .arg(&dir);
+    run(command.args(files));
+    std::fs::write(dir.join("main.cpp"), driver).unwrap();
+    let mut sources: Vec<PathBuf> =
+        std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).collect();
+    sources.retain(|p| p.extension().is_some_and(|e| e == "cpp"));
+    sources.sort();
+    sources.extend(["verilated.cpp", "verilated_threads.cpp"].map(|f| include.join(f)));
+    let binary = dir.join("bench");
+    let mut command = Command::new("g++");
+    command.args(["-std=gnu++20", "-O0", "-w", "-pthread", "-I"]).arg(&include);
+    command.arg("-I").arg(include.join("vltstd")).arg("-I").arg(&dir).arg("-o").arg(&binary);
+    run(command.args(sources));
+    Some(binary)
+}
+
 impl Bench {
     /// Builds it from `files`, the last of which holds `tb`; none if a tool is missing.
     pub fn build(name: &str, files: &[PathBuf], resp_bits: usize) -> Option<Self> {
-        let verilator = verilator()?;
-        if Command::new("g++").arg("--version").output().is_err() {
-            notice("g++", "apt-get install g++");
-            return None;
-        }
-        let include =
-            verilator.include_dir().expect("an installed Verilator has its runtime sources");
-        let dir = work_dir(name);
-        let mut command = verilator.command();
-        command
-            .args(["--cc", "--prefix", "Vtop", "--top-module", "tb", "-Wall", "-O1", "--Mdir"])
-            .arg(&dir);
-        run(command.args(files));
-        std::fs::write(dir.join("main.cpp"), DRIVER).unwrap();
-        let mut sources: Vec<PathBuf> =
-            std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).collect();
-        sources.retain(|p| p.extension().is_some_and(|e| e == "cpp"));
-        sources.sort();
-        sources.extend(["verilated.cpp", "verilated_threads.cpp"].map(|f| include.join(f)));
-        let binary = dir.join("bench");
-        let mut command = Command::new("g++");
-        command.args(["-std=gnu++20", "-O0", "-w", "-pthread", "-I"]).arg(&include);
-        command.arg("-I").arg(include.join("vltstd")).arg("-I").arg(&dir).arg("-o").arg(&binary);
-        run(command.args(sources));
+        let binary = build(name, "tb", files, DRIVER)?;
         Some(Self { binary, resp_words: resp_bits.div_ceil(32) })
     }
 

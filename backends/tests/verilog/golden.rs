@@ -2,10 +2,12 @@
 
 use crate::tools;
 use beeline_backends::verilog::{emit, Design, Options};
+use beeline_ir::hash;
 use beeline_ir::text::parse_staged;
 use beeline_ir::validate::validate_staged;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verilog")
@@ -48,6 +50,20 @@ fn acl() {
 fn options() {
     let design = check_golden("options");
     tools::lint(&design);
+}
+
+#[test]
+fn acl_works_as_a_whole() {
+    let design = design("acl");
+    let files = tools::write_sources(&design, &tools::work_dir("acl_sources"));
+    let Some(binary) = crate::bench::build("acl", "acl", &files, include_str!("acl.cpp")) else {
+        return;
+    };
+    let depth = hash::bank_depth_log2(64);
+    for bank in [0, 3] {
+        let slot = bank << depth | hash::h3_index(bank, &[2, 0, 0, 0, 0, 7], depth);
+        assert_eq!(tools::run(Command::new(&binary).arg(slot.to_string())), "ok\n");
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::process::Command;
 /// Tells the user, past the test harness's capture, that a test did not run.
 pub fn notice(tool: &str, remedy: &str) {
     let test = std::thread::current().name().unwrap_or("test").to_owned();
-    writeln!(std::io::stderr(), "SKIPPED {test}: {tool} not found ({remedy})").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED {test}: {tool} not found ({remedy})").unwrap();
 }
 
 /// Verilator, or a notice that it is missing.

@@ -6,8 +6,8 @@
 module acl_stage_00 (
     input  wire logic              clk,
     input  wire logic              rst,
-    input  wire logic              in_valid,  // a packet is in this stage
-    input  wire logic              in_host,  // a host token is in this stage
+    input  wire logic              in_valid,     // a packet is in this stage
+    input  wire logic              in_host,      // a host token is in this stage
     input  wire acl_pkg::arrival_t in,
     output logic      [47:0]       senders_key,  // key for senders
     output logic                   out_valid,

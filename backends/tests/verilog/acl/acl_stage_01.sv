@@ -6,13 +6,14 @@
 module acl_stage_01 (
     input  wire logic               clk,
     input  wire logic               rst,
-    input  wire logic               in_valid,  // a packet is in this stage
-    input  wire logic               in_host,  // a host token is in this stage
+    input  wire logic               in_valid,   // a packet is in this stage
+    input  wire logic               in_host,    // a host token is in this stage
     input  wire acl_pkg::after_00_t in,
     output logic                    out_valid,
     output logic                    out_host,
     output acl_pkg::after_01_t      out
 );
+
 
   // Stage registers.
   always_ff @(posedge clk) begin

@@ -6,10 +6,10 @@
 module acl_stage_02 (
     input  wire logic               clk,
     input  wire logic               rst,
-    input  wire logic               in_valid,  // a packet is in this stage
-    input  wire logic               in_host,  // a host token is in this stage
+    input  wire logic               in_valid,      // a packet is in this stage
+    input  wire logic               in_host,       // a host token is in this stage
     input  wire acl_pkg::after_01_t in,
-    input  wire logic [7:0]         rule,  // {hit, slot} from senders
+    input  wire logic [7:0]         rule,          // {hit, slot} from senders
     output logic      [6:0]         senders_slot,  // row wanted from senders
     output logic                    out_valid,
     output logic                    out_host,

@@ -6,8 +6,8 @@
 module acl_stage_03 (
     input  wire logic               clk,
     input  wire logic               rst,
-    input  wire logic               in_valid,  // a packet is in this stage
-    input  wire logic               in_host,  // a host token is in this stage
+    input  wire logic               in_valid,     // a packet is in this stage
+    input  wire logic               in_host,      // a host token is in this stage
     input  wire acl_pkg::after_02_t in,
     input  wire logic [31:0]        senders_row,  // row of senders
     output logic                    out_valid,

@@ -6,8 +6,8 @@
 module acl_stage_04 (
     input  wire logic               clk,
     input  wire logic               rst,
-    input  wire logic               in_valid,  // a packet is in this stage
-    input  wire logic               in_host,  // a host token is in this stage
+    input  wire logic               in_valid,       // a packet is in this stage
+    input  wire logic               in_host,        // a host token is in this stage
     input  wire acl_pkg::after_03_t in,
     output logic      [1:0]         counters_slot,  // row wanted from counters
     output logic                    out_valid,

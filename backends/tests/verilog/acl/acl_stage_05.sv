@@ -6,12 +6,12 @@
 module acl_stage_05 (
     input  wire logic               clk,
     input  wire logic               rst,
-    input  wire logic               in_valid,  // a packet is in this stage
-    input  wire logic               in_host,  // a host token is in this stage
+    input  wire logic               in_valid,           // a packet is in this stage
+    input  wire logic               in_host,            // a host token is in this stage
     input  wire acl_pkg::after_04_t in,
-    input  wire logic [127:0]       counters_row,  // row of counters
+    input  wire logic [127:0]       counters_row,       // row of counters
     output logic      [127:0]       counters_row_next,  // changed row of counters
-    output logic                    counters_write,  // write it to counters
+    output logic                    counters_write,     // write it to counters
     output logic                    out_valid,
     output logic                    out_host,
     output acl_pkg::after_05_t      out
@@ -40,7 +40,7 @@ module acl_stage_05 (
   // acl.c:32: return XDP_TX;
   // insn 44: r0 = 3
   (* src = "acl.c:32" *)
-  wire [31:0] action = in.allowed ? 32'd3 : 32'd1;
+  wire [31:0] action = in.allowed ? 32'd3 : 32'd2;
 
   // To the maps.
   assign counters_row_next = counters_row_insn31;

@@ -6,8 +6,8 @@
 module options_stage_00 (
     input  wire logic                  clk,
     input  wire logic                  rst,
-    input  wire logic                  in_valid,  // a packet is in this stage
-    input  wire logic                  in_host,  // a host token is in this stage
+    input  wire logic                  in_valid,   // a packet is in this stage
+    input  wire logic                  in_host,    // a host token is in this stage
     input  wire options_pkg::arrival_t in,
     output logic                       out_valid,
     output logic                       out_host,
@@ -19,7 +19,7 @@ module options_stage_00 (
   (* src = "options.c:12" *)
   wire [7:0] version_ihl = in.win_12_14[23:16];
   (* src = "options.c:12" *)
-  wire [63:0] insn5_shl = {56'd0, version_ihl} << 64'd2;
+  wire [63:0] insn5_shl = {56'd0, version_ihl} << 6'd2;
   (* src = "options.c:12" *)
   wire [63:0] ihl = insn5_shl & 64'd60;
 

@@ -9,8 +9,8 @@ module options_stage_01 #(
 ) (
     input  wire logic                   clk,
     input  wire logic                   rst,
-    input  wire logic                   in_valid,  // a packet is in this stage
-    input  wire logic                   in_host,  // a host token is in this stage
+    input  wire logic                   in_valid,   // a packet is in this stage
+    input  wire logic                   in_host,    // a host token is in this stage
     input  wire options_pkg::after_00_t in,
     output logic                        out_valid,
     output logic                        out_host,
