@@ -167,7 +167,7 @@ impl<'a> Converter<'a> {
         if packet_store && !self.bytes_matter[b] {
             return;
         }
-        let predicated = op.has_effect() || matches!(op, Op::MapLookup { .. } | Op::MapLoad { .. });
+        let predicated = op.has_effect() || op.reads_state();
         self.e.dfg.insts[inst].op = op;
         self.e.dfg.insts[inst].pred = if predicated { self.predicate(b) } else { None };
         self.e.place(inst);
