@@ -215,6 +215,11 @@ impl ValueFacts {
         }
     }
 
+    /// Replaces what is known of `v`.
+    pub(super) fn set(&mut self, v: Value, known: Known) {
+        self.facts[v] = Some(known);
+    }
+
     /// What is known of the integer `v`.
     pub fn get(&self, dfg: &Dfg, v: Value) -> Known {
         self.facts[v].unwrap_or_else(|| Known::top(dfg.bits(v)))

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod arith;
 pub mod cfg;
+pub mod conditions;
 pub mod demanded;
 pub mod dominators;
 pub mod effects;

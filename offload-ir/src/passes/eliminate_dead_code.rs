@@ -3,6 +3,7 @@
 //! Needed are effects, branch conditions and verdicts, and what they are made of. A parameter counts as needed only if
 //! something needed uses it, so values that only run around a loop go too. Effects are never removed, nor blocks.
 
+use super::edit::is_leaf;
 use crate::analysis::cfg::Cfg;
 use crate::dfg::ValueDef;
 use crate::entities::{Block, Value};
@@ -16,12 +17,13 @@ pub fn eliminate_dead_code(func: &mut Function) -> bool {
     let mut changed = false;
     for &block in cfg.reverse_postorder() {
         let data = &mut func.blocks[block];
-        let before = data.insts.len();
         data.insts.retain(|i| {
             let inst = &func.dfg.insts[*i];
-            inst.op.has_effect() || inst.result.is_none_or(|v| live[v])
+            let keep = inst.op.has_effect() || inst.result.is_none_or(|v| live[v]);
+            // Passes leave unused constants behind; removing them enables nothing.
+            changed |= !keep && !is_leaf(&inst.op);
+            keep
         });
-        changed |= data.insts.len() != before;
     }
     changed | remove_params(func, &cfg, &live)
 }

@@ -4,6 +4,8 @@
 
 use crate::analysis::address::{Access, Space};
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::facts_under_conditions;
+use crate::analysis::dominators::Dominators;
 use crate::analysis::known::ValueFacts;
 use crate::entities::{Inst, Value};
 use crate::function::Function;
@@ -13,7 +15,7 @@ use std::collections::BTreeSet;
 /// Eliminates dead stores; see the module.
 pub fn eliminate_dead_stores(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let facts = ValueFacts::new(func, &cfg);
+    let facts = facts_under_conditions(func, &cfg, &Dominators::new(func, &cfg));
     let mut changed = false;
     for &block in cfg.reverse_postorder() {
         let insts = std::mem::take(&mut func.blocks[block].insts);

@@ -7,49 +7,25 @@
 //!
 //! Typical prey are length checks, which every layer of a protocol repeats. The branches stay for `simplify_cfg`.
 
-mod scope;
-
 use super::edit::{Leaves, Substitution};
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::Scope;
 use crate::analysis::dominators::Dominators;
 use crate::analysis::known::ValueFacts;
-use crate::dfg::{low_mask, Ty};
+use crate::dfg::{low_mask, Dfg, Ty};
 use crate::entities::{Inst, Value};
-use crate::function::{Function, Terminator};
+use crate::function::Function;
 use crate::op::{BinOp, CmpOp, Op};
-use scope::Scope;
 
 /// Eliminates redundant checks; see the module.
 pub fn eliminate_redundant_checks(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
     let dom = Dominators::new(func, &cfg);
-    let facts = ValueFacts::new(func, &cfg);
     let mut certain = Vec::new();
-    let mut scope = Scope::new(&func.dfg, &facts);
-    let mut stack = vec![(func.entry, 0, scope.mark())];
-    while let Some((block, next, mark)) = stack.pop() {
-        if next == 0 {
-            if let [pred] = cfg.preds(block) {
-                if let Terminator::Branch { cond, if_true, .. } = &func.blocks[*pred].term {
-                    scope.assume(*cond, if_true.block == block);
-                }
-            }
-            for &inst in &func.blocks[block].insts {
-                certain.extend(certainty(&scope, inst).map(|what| (inst, what)));
-                if let Some((off, bounds)) = func.dfg.insts[inst].op.offset() {
-                    scope.executed(off, bounds);
-                }
-            }
-        }
-        match dom.children(block).get(next) {
-            Some(&child) => {
-                stack.push((block, next + 1, mark));
-                let mark = scope.mark();
-                stack.push((child, 0, mark));
-            }
-            None => scope.undo(mark),
-        }
-    }
+    let mut scope = Scope::new(&func.dfg, ValueFacts::new(func, &cfg));
+    scope.walk(func, &cfg, &dom, &mut |scope, inst| {
+        certain.extend(certainty(&func.dfg, scope, inst).map(|what| (inst, what)));
+    });
     replace(func, &cfg, certain)
 }
 
@@ -61,8 +37,7 @@ enum Certain {
     Unsigned,
 }
 
-fn certainty(scope: &Scope<'_>, inst: Inst) -> Option<Certain> {
-    let dfg = scope.dfg;
+fn certainty(dfg: &Dfg, scope: &Scope<'_>, inst: Inst) -> Option<Certain> {
     let data = &dfg.insts[inst];
     let v = data.result?;
     let Ty::Int(bits) = dfg.ty(v) else { return None };
@@ -88,7 +63,7 @@ fn certainty(scope: &Scope<'_>, inst: Inst) -> Option<Certain> {
         op if op.has_effect() => return None,
         _ => {}
     }
-    scope.facts.get(dfg, v).as_constant().map(Certain::Constant)
+    scope.known(v).as_constant().map(Certain::Constant)
 }
 
 fn replace(func: &mut Function, cfg: &Cfg, certain: Vec<(Inst, Certain)>) -> bool {

@@ -9,18 +9,20 @@ mod content;
 
 use super::edit::{Leaves, Placer, Substitution};
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::facts_under_conditions;
+use crate::analysis::dominators::Dominators;
 use crate::analysis::known::ValueFacts;
 use crate::dfg::Ty;
 use crate::entities::{Block, Inst, Value};
 use crate::function::Function;
 use crate::op::Op;
-use content::Content;
+use content::{Content, Held};
 use cranelift_entity::SecondaryMap;
 
 /// Eliminates redundant loads; see the module.
 pub fn eliminate_redundant_loads(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let facts = ValueFacts::new(func, &cfg);
+    let facts = facts_under_conditions(func, &cfg, &Dominators::new(func, &cfg));
     let mut leaves = Leaves::new(func);
     let mut subst = Substitution::default();
     let mut ends: SecondaryMap<Block, Option<Content>> = SecondaryMap::new();
@@ -83,31 +85,38 @@ impl Walk<'_> {
             Op::PktLoad { .. } | Op::MapLoad { .. } => {
                 let known = self.content.bytes(&access);
                 if known.iter().all(Option::is_some) {
-                    let known: Vec<(Value, u8)> = known.into_iter().flatten().collect();
+                    let known: Vec<Held> = known.into_iter().flatten().collect();
                     self.placer.src = data.src;
-                    return Some(self.assemble(&known));
+                    if let Some(v) = self.assemble(&known) {
+                        return Some(v);
+                    }
                 }
-                self.content.learn(&access, data.result?);
+                let result = self.placer.dfg.insts[inst].result?;
+                self.content.learn(&access, result, true);
             }
             Op::PktStore { value, .. } | Op::MapStore { value, .. } => {
                 let value = *value;
                 self.content.forget(dfg, &access);
-                self.content.learn(&access, value);
+                self.content.learn(&access, value, false);
             }
             _ => self.content.forget(dfg, &access),
         }
         None
     }
 
-    /// A value of these bytes.
-    fn assemble(&mut self, bytes: &[(Value, u8)]) -> Value {
-        let mut pieces = Vec::new();
-        for run in bytes.chunk_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1) {
-            pieces.push(self.placer.extract(run[0].0, 8 * run[0].1, 8 * run.len() as u8));
+    /// A value of these bytes. Not if it takes several loads: one wide load is better than those.
+    fn assemble(&mut self, bytes: &[Held]) -> Option<Value> {
+        let runs = bytes.chunk_by(|a, b| a.value == b.value && a.byte + 1 == b.byte);
+        if runs.clone().count() > 1 && bytes.iter().all(|b| b.loaded) {
+            return None;
         }
-        match pieces.as_slice() {
+        let mut pieces = Vec::new();
+        for run in runs {
+            pieces.push(self.placer.extract(run[0].value, 8 * run[0].byte, 8 * run.len() as u8));
+        }
+        Some(match pieces.as_slice() {
             [only] => *only,
             _ => self.placer.emit(Op::Concat(pieces), Ty::Int(8 * bytes.len() as u8)),
-        }
+        })
     }
 }

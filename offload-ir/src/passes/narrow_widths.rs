@@ -9,7 +9,9 @@
 
 use super::edit::{Leaves, Placer};
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::facts_under_conditions;
 use crate::analysis::demanded::DemandedBits;
+use crate::analysis::dominators::Dominators;
 use crate::analysis::known::{Known, ValueFacts};
 use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Block, Inst, Value};
@@ -19,7 +21,7 @@ use crate::op::{BinOp, Bounds, CmpOp, Op};
 /// Narrows widths; see the module.
 pub fn narrow_widths(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let facts = ValueFacts::new(func, &cfg);
+    let facts = facts_under_conditions(func, &cfg, &Dominators::new(func, &cfg));
     let demanded = DemandedBits::new(func, &cfg, &facts);
     let mut leaves = Leaves::new(func);
     let mut changed = false;

@@ -12,9 +12,9 @@ mod bytes;
 
 use super::edit::{Leaves, Placer, Substitution};
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::facts_under_conditions;
 use crate::analysis::dominators::Dominators;
 use crate::analysis::effects::Versions;
-use crate::analysis::known::ValueFacts;
 use crate::dfg::Ty;
 use crate::entities::{Block, Inst};
 use crate::function::Function;
@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 pub fn recognize_bytes(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
     let dom = Dominators::new(func, &cfg);
-    let facts = ValueFacts::new(func, &cfg);
+    let facts = facts_under_conditions(func, &cfg, &dom);
     let versions = Versions::new(func, &cfg);
     let mut place: SecondaryMap<Inst, Option<(Block, u32)>> = SecondaryMap::new();
     for &block in cfg.reverse_postorder() {

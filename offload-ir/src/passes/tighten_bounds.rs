@@ -5,6 +5,8 @@
 
 use super::edit::Leaves;
 use crate::analysis::cfg::Cfg;
+use crate::analysis::conditions::facts_under_conditions;
+use crate::analysis::dominators::Dominators;
 use crate::analysis::known::{Known, ValueFacts};
 use crate::dfg::Dfg;
 use crate::entities::Inst;
@@ -14,7 +16,7 @@ use crate::op::{Bounds, Op};
 /// Tightens bounds; see the module.
 pub fn tighten_bounds(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let facts = ValueFacts::new(func, &cfg);
+    let facts = facts_under_conditions(func, &cfg, &Dominators::new(func, &cfg));
     let mut leaves = Leaves::new(func);
     let mut changed = false;
     for &block in cfg.reverse_postorder() {

@@ -12,8 +12,19 @@ struct Region {
     /// The variable part lies in this range.
     min: i64,
     max: i64,
-    /// By constant part: the value that holds the byte, and which byte of it.
-    bytes: BTreeMap<i64, (Value, u8)>,
+    /// By constant part.
+    bytes: BTreeMap<i64, Held>,
+}
+
+/// A known byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The value that holds it.
+    pub(super) value: Value,
+    /// Which byte of the value, from the least significant.
+    pub(super) byte: u8,
+    /// It was loaded from there, not stored.
+    pub(super) loaded: bool,
 }
 
 /// What is known at one place.
@@ -27,14 +38,14 @@ const MAX_REGIONS: usize = 128;
 
 impl Content {
     /// What is known of each byte of `access`.
-    pub(super) fn bytes(&self, access: &Access) -> Vec<Option<(Value, u8)>> {
+    pub(super) fn bytes(&self, access: &Access) -> Vec<Option<Held>> {
         let region = self.regions.get(&(access.space, access.start.terms.clone()));
         let coords = (0..i64::from(access.bytes)).map(|n| access.start.constant.wrapping_add(n));
         coords.map(|c| region.and_then(|r| r.bytes.get(&c)).copied()).collect()
     }
 
-    /// The bytes of `access` are those of `v`, except where something is known already.
-    pub(super) fn learn(&mut self, access: &Access, v: Value) {
+    /// The bytes of `access` are those of `value`, except where something is known already.
+    pub(super) fn learn(&mut self, access: &Access, value: Value, loaded: bool) {
         if self.regions.len() >= MAX_REGIONS {
             self.regions.clear();
         }
@@ -44,7 +55,11 @@ impl Content {
         let region = self.regions.entry(key).or_insert(Region { min, max, bytes: BTreeMap::new() });
         (region.min, region.max) = (region.min.max(min), region.max.min(max));
         for n in 0..access.bytes {
-            region.bytes.entry(start.wrapping_add(i64::from(n))).or_insert((v, n));
+            region.bytes.entry(start.wrapping_add(i64::from(n))).or_insert(Held {
+                value,
+                byte: n,
+                loaded,
+            });
         }
     }
 

@@ -142,10 +142,7 @@ impl Folder<'_> {
                 debug_assert!(o == BinOp::Sub || self.as_const(y).is_none());
                 return if c == 0 { op(Op::Cmp(CmpOp::Eq, x, y)) } else { None };
             }
-            Op::Bin(BinOp::And, _, d) => {
-                let impossible = c & !self.as_const(d)? != 0;
-                return if impossible { op(Op::Const(0)) } else { None };
-            }
+            Op::Bin(BinOp::And, x, d) => return self.masked_equal(x, self.as_const(d)?, c),
             Op::Bin(BinOp::Or, _, d) => {
                 let impossible = !c & self.as_const(d)? != 0;
                 return if impossible { op(Op::Const(0)) } else { None };
@@ -155,6 +152,22 @@ impl Folder<'_> {
         };
         let c = self.constant(bits, c);
         op(Op::Cmp(CmpOp::Eq, x, c))
+    }
+
+    /// `x & mask == c`: the bits in the mask, if they stand together.
+    fn masked_equal(&mut self, x: Value, mask: u64, c: u64) -> Option<Simpler> {
+        if c & !mask != 0 {
+            return op(Op::Const(0));
+        }
+        let lo = mask.trailing_zeros();
+        let field = mask >> lo;
+        if field & field.wrapping_add(1) != 0 {
+            return None;
+        }
+        let bits = field.trailing_ones() as u8;
+        let taken = self.extract(x, lo as u8, bits);
+        let c = self.constant(bits, c >> lo);
+        op(Op::Cmp(CmpOp::Eq, taken, c))
     }
 
     /// Known parts either decide the comparison or need no comparing.

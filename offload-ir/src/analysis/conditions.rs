@@ -1,19 +1,31 @@
-//! What is known in a block: ranges narrowed by branches, and differences of values.
+//! What is known under the branches that lead to a block: narrowed ranges, and differences of values.
 
-use crate::analysis::known::{self, Known, ValueFacts};
+use super::cfg::Cfg;
+use super::dominators::Dominators;
+use super::known::{self, Known, ValueFacts};
 use crate::dfg::{low_mask, sign_extend, Dfg, Ty};
-use crate::entities::Value;
-use crate::op::{BinOp, Bounds, CmpOp, Op};
+use crate::entities::{Block, Inst, Value};
+use crate::function::{Function, Terminator};
+use crate::op::{BinOp, CmpOp, Op};
 use cranelift_entity::SecondaryMap;
 use std::collections::HashMap;
 
 /// How deep operands are looked through for narrowed ranges.
 const DEPTH: u32 = 4;
 
+/// Facts about every integer where it is defined, with what the branches and accesses on the way there say.
+///
+/// They hold wherever the value is used, since its definition has been executed there.
+pub fn facts_under_conditions(func: &Function, cfg: &Cfg, dom: &Dominators) -> ValueFacts {
+    let mut scope = Scope::new(&func.dfg, ValueFacts::new(func, cfg));
+    scope.walk(func, cfg, dom, &mut |_, _| ());
+    scope.facts
+}
+
 /// Facts that hold in the current block, and how to forget them.
-pub(super) struct Scope<'a> {
-    pub(super) dfg: &'a Dfg,
-    pub(super) facts: &'a ValueFacts,
+pub struct Scope<'a> {
+    dfg: &'a Dfg,
+    facts: ValueFacts,
     narrowed: SecondaryMap<Value, Option<Known>>,
     /// The largest `a - b` (as whole numbers) for a pair `(a, b)`.
     differences: HashMap<(Value, Value), i128>,
@@ -26,7 +38,8 @@ enum Undo {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(dfg: &'a Dfg, facts: &'a ValueFacts) -> Self {
+    /// No conditions, only what is known anyway.
+    pub fn new(dfg: &'a Dfg, facts: ValueFacts) -> Self {
         Self {
             dfg,
             facts,
@@ -36,11 +49,55 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(super) fn mark(&self) -> usize {
-        self.trail.len()
+    /// Visits all blocks along the dominator tree and calls `visit` at each operation with the facts that hold there.
+    pub fn walk(
+        &mut self,
+        func: &Function,
+        cfg: &Cfg,
+        dom: &Dominators,
+        visit: &mut dyn FnMut(&Self, Inst),
+    ) {
+        let mut stack = vec![(func.entry, 0, 0)];
+        while let Some((block, next, mark)) = stack.pop() {
+            if next == 0 {
+                self.enter(func, cfg, block, visit);
+            }
+            match dom.children(block).get(next) {
+                Some(&child) => {
+                    stack.push((block, next + 1, mark));
+                    stack.push((child, 0, self.trail.len()));
+                }
+                None => self.undo(mark),
+            }
+        }
     }
 
-    pub(super) fn undo(&mut self, mark: usize) {
+    fn enter(
+        &mut self,
+        func: &Function,
+        cfg: &Cfg,
+        block: Block,
+        visit: &mut dyn FnMut(&Self, Inst),
+    ) {
+        if let [pred] = cfg.preds(block) {
+            if let Terminator::Branch { cond, if_true, .. } = &func.blocks[*pred].term {
+                self.assume(*cond, if_true.block == block);
+            }
+        }
+        for &inst in &func.blocks[block].insts {
+            let data = &func.dfg.insts[inst];
+            if let Some(v) = data.result.filter(|v| func.dfg.ty(*v).bits().is_some()) {
+                let known = self.known(v);
+                self.facts.set(v, known);
+            }
+            visit(self, inst);
+            if let Some((off, bounds)) = data.op.offset() {
+                self.narrow(off, Known::from_bounds(bounds));
+            }
+        }
+    }
+
+    fn undo(&mut self, mark: usize) {
         for undo in self.trail.drain(mark..).rev() {
             match undo {
                 Undo::Range(v, old) => self.narrowed[v] = old,
@@ -55,7 +112,7 @@ impl<'a> Scope<'a> {
     }
 
     /// What is known of `v` here.
-    pub(super) fn known(&self, v: Value) -> Known {
+    pub fn known(&self, v: Value) -> Known {
         self.known_to(v, DEPTH)
     }
 
@@ -78,13 +135,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// An access with offset `off` was executed.
-    pub(super) fn executed(&mut self, off: Value, bounds: &Bounds) {
-        self.narrow(off, Known::from_bounds(bounds));
-    }
-
     /// `cond` is `truth`.
-    pub(super) fn assume(&mut self, cond: Value, truth: bool) {
+    fn assume(&mut self, cond: Value, truth: bool) {
         let mut work = vec![(cond, truth)];
         while let Some((cond, truth)) = work.pop() {
             self.narrow(cond, Known::constant(1, u64::from(truth)));
@@ -224,7 +276,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Is `a o b` certain?
-    pub(super) fn decide(&self, o: CmpOp, a: Value, b: Value) -> Option<bool> {
+    pub fn decide(&self, o: CmpOp, a: Value, b: Value) -> Option<bool> {
         if let Some(c) = known::decide(o, &self.known(a), &self.known(b)) {
             return Some(c);
         }
