@@ -1,5 +1,6 @@
 //! Every level of the flow run on one case and compared with the interpreter.
 
+use crate::kernel;
 use beeline_frontend::lift::lift;
 use beeline_frontend::verifier::verify;
 use beeline_ir::if_convert::if_convert;
@@ -7,7 +8,7 @@ use beeline_ir::ports::share_ports;
 use beeline_ir::validate::{validate_function, validate_pipeline};
 use beeline_ir::{Diagnostic, Function, Pipeline};
 use beeline_sim::exec::{FunctionExec, PipelineExec};
-use beeline_sim::outcome::{compare, compare_maps, Executor, Outcome};
+use beeline_sim::outcome::{compare, compare_maps, Executor, Exit, Outcome};
 use beeline_sim::{Inputs, Interp, MapSet, Packet};
 use beeline_testbench::generate::Case;
 use std::fmt;
@@ -87,6 +88,52 @@ fn judge_levels(case: &Case, level: &mut String) -> Finding {
     Ok((Reached::Pipeline, String::new()))
 }
 
+/// Runs `case` in the interpreter and in the kernel. `None` if the kernel cannot be asked.
+pub fn judge_by_kernel(case: &Case) -> Option<Finding> {
+    let failed = |level: &str, what: String| Failure { level: level.to_owned(), what };
+    let record = kernel::run(case);
+    let verified = match (verify(case.program.clone()), &record) {
+        (_, Err(kernel::Refusal::System(e))) => {
+            println!("notice: comparison with the kernel skipped: {e}");
+            return None;
+        }
+        (Ok(_), Err(kernel::Refusal::Program(log))) => {
+            return Some(Err(failed("verifier", format!("the kernel refuses: {log}"))));
+        }
+        (Err(why), _) => return Some(Ok((Reached::Nothing, reasons(&why)))),
+        (Ok(verified), Ok(_)) => verified,
+    };
+    let record = record.ok()?;
+    let run = || {
+        let mut interp = Interp::new(&verified).map_err(|d| reasons(&d))?;
+        let ours = replay_with(case, &mut interp, kernel_inputs)?;
+        compare_with_kernel(&ours, &record)
+    };
+    let done = (Reached::Interpreter, String::new());
+    Some(run().map(|()| done).map_err(|what| failed("kernel", what)))
+}
+
+fn compare_with_kernel(ours: &Expected, record: &kernel::Record) -> Result<(), String> {
+    for (n, (l, (code, bytes))) in ours.outcomes.iter().zip(&record.outputs).enumerate() {
+        let exit = Exit { code: *code, redirect: l.exit.redirect };
+        if let Some(d) = compare(l, &Outcome { exit, bytes: bytes.clone() }) {
+            return Err(format!("packet {n}: {d}"));
+        }
+    }
+    for (n, theirs) in record.maps.iter().enumerate() {
+        let ours = ours.maps.dump(n);
+        if theirs.as_ref().is_some_and(|t| *t != ours) {
+            return Err(format!("map {n} at the end: {ours:x?} against {theirs:x?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the kernel's test interface supplies: the first queue of the loopback interface.
+fn kernel_inputs(n: usize) -> Inputs {
+    Inputs { packet_index: n as u32, ..Inputs::default() }
+}
+
 fn enter<T>(level: &mut String, name: &str, run: impl FnOnce() -> T) -> T {
     name.clone_into(level);
     run()
@@ -128,6 +175,14 @@ fn inputs(n: usize) -> Inputs {
 }
 
 fn replay(case: &Case, engine: &mut dyn Executor) -> Result<Expected, String> {
+    replay_with(case, engine, inputs)
+}
+
+fn replay_with(
+    case: &Case,
+    engine: &mut dyn Executor,
+    inputs: fn(usize) -> Inputs,
+) -> Result<Expected, String> {
     let mut maps = maps(case)?;
     let mut packet = Packet::new();
     let mut outcomes = Vec::new();
