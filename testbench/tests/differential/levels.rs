@@ -4,11 +4,15 @@ use crate::kernel;
 use beeline_frontend::lift::lift;
 use beeline_frontend::verifier::verify;
 use beeline_ir::if_convert::if_convert;
+use beeline_ir::passes;
 use beeline_ir::ports::share_ports;
-use beeline_ir::validate::{validate_function, validate_pipeline};
-use beeline_ir::{Diagnostic, Function, Pipeline};
+use beeline_ir::schedule::schedule;
+use beeline_ir::target::TargetDesc;
+use beeline_ir::validate::{validate_function, validate_pipeline, validate_staged};
+use beeline_ir::{Diagnostic, Function, Pipeline, StagedPipeline, Validated};
 use beeline_sim::exec::{FunctionExec, PipelineExec};
 use beeline_sim::outcome::{compare, compare_maps, Executor, Exit, Outcome};
+use beeline_sim::pipeline::{Arrival, PipelineSim, Saturated};
 use beeline_sim::{Inputs, Interp, MapSet, Packet};
 use beeline_testbench::generate::Case;
 use std::fmt;
@@ -23,8 +27,10 @@ pub enum Reached {
     Interpreter,
     /// It ran as `Function`, and has no predicated form.
     Function,
-    /// It ran as `Pipeline`, and has no hardware form.
+    /// It ran as `Pipeline`, and does not fit the hardware.
     Pipeline,
+    /// It ran as scheduled pipeline, cycle by cycle.
+    Hardware,
 }
 
 /// A level that does not do what the interpreter does.
@@ -76,6 +82,10 @@ fn judge_levels(case: &Case, level: &mut String) -> Finding {
         Err(why) => return Ok((Reached::Interpreter, reasons(&why))),
     };
     check_function(case, &expected, &function).map_err(|what| failed(level, what))?;
+    let function = match optimized(case, &expected, function, level)? {
+        Ok(f) => f,
+        Err(why) => return Ok((Reached::Function, why)),
+    };
     let mut pipeline = match enter(level, "if_convert", || if_convert(&function)) {
         Ok(p) => p,
         Err(why) => return Ok((Reached::Function, reasons(&why))),
@@ -85,7 +95,57 @@ fn judge_levels(case: &Case, level: &mut String) -> Finding {
         return Ok((Reached::Pipeline, reasons(&why)));
     }
     check_pipeline(case, &expected, &pipeline).map_err(|what| failed(level, what))?;
-    Ok((Reached::Pipeline, String::new()))
+    let target = TargetDesc::built_in("xcup").expect("a built-in target");
+    let staged = match enter(level, "schedule", || schedule(pipeline, &target)) {
+        Ok(s) => s,
+        Err(why) => return Ok((Reached::Pipeline, reasons(&why))),
+    };
+    let staged = validate_staged(staged).map_err(|f| failed(level, format!("invalid: {f}")))?;
+    let simulate = || check_simulation(case, &expected, &staged);
+    enter(level, "pipeline", simulate).map_err(|what| failed(level, what))?;
+    Ok((Reached::Hardware, String::new()))
+}
+
+/// Runs the passes on `function`, and the function after each pass that changed it. `Ok(Err)` if a pass refuses it.
+fn optimized(
+    case: &Case,
+    expected: &Expected,
+    mut function: Function,
+    level: &mut String,
+) -> Result<Result<Function, String>, Failure> {
+    let mut failure = None;
+    "passes".clone_into(level);
+    let mut observer = |pass: &str, f: &Function| {
+        if failure.is_none() {
+            let what = check_function(case, expected, f).err();
+            failure = what.map(|what| Failure { level: pass.to_owned(), what });
+        }
+    };
+    let result = passes::optimize(&mut function, &passes::Options::default(), &mut observer);
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(result.map(|_| function).map_err(|why| reasons(&why))),
+    }
+}
+
+/// Runs the cycle-level simulator on the whole trace, with everything destroyed that the schedule does not keep.
+fn check_simulation(
+    case: &Case,
+    expected: &Expected,
+    staged: &Validated<StagedPipeline>,
+) -> Result<(), String> {
+    let mut maps = maps(case)?;
+    let arrivals: Vec<Arrival<'_>> = case
+        .packets
+        .iter()
+        .enumerate()
+        .map(|(n, bytes)| Arrival { bytes, inputs: inputs(n) })
+        .collect();
+    let mut simulator = PipelineSim::strict(staged);
+    let run = simulator.run(&arrivals, &mut maps, &mut Saturated);
+    let run = run.map_err(|fault| format!("{fault:?}"))?;
+    let outcomes = (0..arrivals.len()).map(|n| run.outcome(n)).collect();
+    same(expected, &Expected { outcomes, maps })
 }
 
 /// Runs `case` in the interpreter and in the kernel. `None` if the kernel cannot be asked.
@@ -196,7 +256,11 @@ fn replay_with(
 }
 
 fn check(case: &Case, expected: &Expected, engine: &mut dyn Executor) -> Result<(), String> {
-    let got = replay(case, engine)?;
+    same(expected, &replay(case, engine)?)
+}
+
+/// The first difference between two results.
+fn same(expected: &Expected, got: &Expected) -> Result<(), String> {
     for (n, (l, r)) in expected.outcomes.iter().zip(&got.outcomes).enumerate() {
         if let Some(d) = compare(l, r) {
             return Err(format!("packet {n}: {d}"));

@@ -126,7 +126,7 @@ fn function_programs() {
 
 #[test]
 fn hardware_programs() {
-    run(&Profile { name: "hardware", programs: 300, must: (Reached::Function, 95) }, |c| {
+    run(&Profile { name: "hardware", programs: 300, must: (Reached::Hardware, 70) }, |c| {
         Some(judge(c))
     });
 }
