@@ -100,7 +100,7 @@ fn judge_levels(case: &Case, level: &mut String) -> Finding {
         Ok(s) => s,
         Err(why) => return Ok((Reached::Pipeline, reasons(&why))),
     };
-    let staged = validate_staged(staged).map_err(|f| failed(level, format!("invalid: {f}")))?;
+    let staged = validate_staged(staged).map_err(|f| failed(level, invalid(&f)))?;
     let simulate = || check_simulation(case, &expected, &staged);
     enter(level, "pipeline", simulate).map_err(|what| failed(level, what))?;
     Ok((Reached::Hardware, String::new()))
@@ -203,13 +203,20 @@ fn reasons(diagnostics: &[Diagnostic]) -> String {
     diagnostics.first().map_or_else(|| "no reason".to_owned(), Diagnostic::to_string)
 }
 
+/// What is wrong with the IR, without the listing that follows.
+fn invalid(faults: &impl fmt::Display) -> String {
+    let text = faults.to_string();
+    let heading = |l: &&str| !l.starts_with("function") && !l.starts_with("pipeline");
+    text.lines().take_while(heading).collect::<Vec<_>>().join("\n")
+}
+
 fn check_function(case: &Case, expected: &Expected, function: &Function) -> Result<(), String> {
-    let valid = validate_function(function.clone()).map_err(|f| format!("invalid: {f}"))?;
+    let valid = validate_function(function.clone()).map_err(|f| invalid(&f))?;
     check(case, expected, &mut FunctionExec::new(&valid))
 }
 
 fn check_pipeline(case: &Case, expected: &Expected, pipeline: &Pipeline) -> Result<(), String> {
-    let valid = validate_pipeline(pipeline.clone()).map_err(|f| format!("invalid: {f}"))?;
+    let valid = validate_pipeline(pipeline.clone()).map_err(|f| invalid(&f))?;
     check(case, expected, &mut PipelineExec::new(&valid))
 }
 
