@@ -1,4 +1,25 @@
-//! The testbench: traffic, engines, comparison.
+//! The testbench: knows every other crate, and compares what they make.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`capture`], [`map_file`] | what users bring: pcap, pcapng, map content |
+//! | [`flow`] | the compile flow, phase by phase |
+//! | [`engine`] | the engines ([`interp`], [`pipeline`], [`rtl`]) behind one result type |
+//! | [`pacing`] | input gaps and output back-pressure |
+//! | [`equiv`] | the equivalence runner |
+//! | [`estimate`], [`area`] | rates, latency and area |
+//! | [`traffic`] | generated packets |
 
+pub mod area;
+pub mod capture;
+pub mod engine;
+pub mod equiv;
+pub mod estimate;
+pub mod flow;
 pub mod generate;
+pub mod interp;
+pub mod map_file;
+pub mod pacing;
+pub mod pipeline;
+pub mod rtl;
 pub mod traffic;

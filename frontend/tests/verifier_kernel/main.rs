@@ -2,7 +2,6 @@
 
 mod asm;
 mod cases;
-mod exec;
 mod kernel;
 mod objects;
 mod random;

@@ -18,7 +18,7 @@ pub mod window;
 pub use delay::Delays;
 pub use model::register_bits_of;
 pub use solve::solve;
-pub use summary::{register_bits, summary};
+pub use summary::{boundary_bits, register_bits, summary};
 
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::{Pipeline, StagedPipeline};

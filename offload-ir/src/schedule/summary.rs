@@ -8,7 +8,7 @@ use cranelift_entity::EntityRef;
 use std::fmt::Write;
 
 /// Register bits of one boundary.
-fn boundary_bits(staged: &StagedPipeline, b: &Boundary) -> u64 {
+pub fn boundary_bits(staged: &StagedPipeline, b: &Boundary) -> u64 {
     let values: u64 =
         b.values.iter().map(|&v| u64::from(register_bits_of(&staged.pipeline.dfg, v))).sum();
     values + 8 * b.bytes.len() as u64

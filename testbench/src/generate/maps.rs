@@ -39,10 +39,7 @@ fn table(rng: &mut Rng, options: &Options, n: usize) -> MapUse {
         MapKind::PercpuHash,
     ];
     if options.software_only {
-        kinds.push(MapKind::LpmTrie);
-    }
-    if options.lru {
-        kinds.extend([MapKind::LruHash, MapKind::LruPercpuHash]);
+        kinds.extend([MapKind::LruHash, MapKind::LruPercpuHash, MapKind::LpmTrie]);
     }
     let kind = *rng.pick(&kinds);
     let key = match kind {

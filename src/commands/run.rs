@@ -1,0 +1,45 @@
+//! `beeline run`: replays a capture on one engine.
+
+use crate::args::Run;
+use crate::failure::Failure;
+use crate::input;
+use crate::render;
+use beeline_testbench::engine::{self, EngineError, Job};
+
+pub(super) fn run(args: &Run) -> Result<(), Failure> {
+    let kind = input::engine(&args.engine)?;
+    let verified = input::verified(&args.source)?;
+    let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
+    let hardware = match kind.needs_hardware() {
+        true => Some(input::hardware(&verified, &options)?),
+        false => None,
+    };
+    let trace = input::trace(&args.pcap)?;
+    let maps = input::maps(&args.surroundings, &verified)?;
+    let job = Job {
+        program: &verified,
+        hardware: hardware.as_ref(),
+        trace: &trace,
+        maps: &maps,
+        surroundings: args.surroundings.values(),
+        pacing: args.surroundings.pacing(),
+    };
+    let record = engine::run(kind, &job).map_err(|e| match e {
+        EngineError::Skipped(why) => Failure::Unusable(format!("engine {kind}: {why}")),
+        EngineError::Input(m) => Failure::Unusable(m),
+        EngineError::Internal(m) => Failure::Internal(m),
+    })?;
+    if let Some(out) = &args.out {
+        let leaving = trace.packets.iter().zip(&record.packets).filter_map(|(p, r)| {
+            let leaves = r.outcome.exit.action().leaves();
+            leaves.then_some((p.time_ns, r.outcome.bytes.as_slice()))
+        });
+        beeline_testbench::capture::write(out, leaving).map_err(Failure::unusable)?;
+    }
+    if args.json {
+        render::run_json(verified.program(), &trace, &record);
+    } else {
+        render::run_text(verified.program(), &trace, &record);
+    }
+    Ok(())
+}

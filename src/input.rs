@@ -1,0 +1,125 @@
+//! From command-line arguments to verified programs, compiled hardware and replay jobs.
+
+use crate::args;
+use crate::failure::Failure;
+use beeline_frontend::object::LoadError;
+use beeline_frontend::program::{MapDef, Program};
+use beeline_frontend::{verifier, VerifiedProgram};
+use beeline_ir::target::{TargetDesc, TargetError};
+use beeline_testbench::capture::{self, Trace};
+use beeline_testbench::engine::{EngineKind, Surroundings};
+use beeline_testbench::flow::{self, Compiled, Options};
+use beeline_testbench::map_file::{self, MapFile};
+use beeline_testbench::pacing::Pacing;
+use std::path::Path;
+
+/// The program of `source`, linked, with map sizes changed as asked.
+pub(crate) fn program(source: &args::Source) -> Result<Program, Failure> {
+    let name = source.object.display().to_string();
+    let bytes =
+        std::fs::read(&source.object).map_err(|e| Failure::unusable(format!("{name}: {e}")))?;
+    let load = |e: LoadError| match e {
+        LoadError::Rejected(d) => Failure::Rejected(d),
+        LoadError::Unusable(_) => {
+            Failure::Unusable(e.to_string().trim_start_matches("error: ").to_string())
+        }
+    };
+    let object = beeline_frontend::load(&bytes, &name).map_err(load)?;
+    let mut program = object.program(source.program.as_deref()).map_err(load)?;
+    for (map, entries) in &source.map_entries {
+        resize(&mut program.maps, map, *entries)?;
+    }
+    Ok(program)
+}
+
+fn resize(maps: &mut [MapDef], name: &str, entries: u32) -> Result<(), Failure> {
+    let known: Vec<String> = maps.iter().map(|m| m.name.clone()).collect();
+    match maps.iter_mut().find(|m| m.name == name) {
+        Some(map) if map.initial.is_some() => Err(Failure::unusable(format!(
+            "--map-entries: `{name}` holds global data and has one entry"
+        ))),
+        Some(map) => {
+            map.max_entries = entries;
+            Ok(())
+        }
+        None => Err(Failure::unusable(format!(
+            "--map-entries: there is no map `{name}`; the maps are: {}",
+            known.join(", ")
+        ))),
+    }
+}
+
+/// The verified program of `source`.
+pub(crate) fn verified(source: &args::Source) -> Result<VerifiedProgram, Failure> {
+    verifier::verify(program(source)?).map_err(Failure::Rejected)
+}
+
+/// Compile options from the device arguments.
+pub(crate) fn options(device: &args::Device, seed: u32, cpu: u32) -> Result<Options, Failure> {
+    let name = device.device.as_deref().unwrap_or(TargetDesc::BUILT_IN[0]);
+    let bad = |e: TargetError| Failure::unusable(format!("--device {name}: {e}"));
+    let mut target = TargetDesc::find(name).map_err(bad)?;
+    if let Some(mhz) = device.clock_mhz {
+        target = target.at_clock(mhz).map_err(bad)?;
+    }
+    Ok(Options { target, seed, cpu, ..Options::default() })
+}
+
+/// The hardware form of `program`.
+pub(crate) fn hardware(program: &VerifiedProgram, options: &Options) -> Result<Compiled, Failure> {
+    flow::compile(program, options).map_err(refused)
+}
+
+/// A compile error as a failure of the command.
+pub(crate) fn refused(e: flow::CompileError) -> Failure {
+    match e {
+        flow::CompileError::Rejected(d) => Failure::Rejected(d),
+        flow::CompileError::Internal(m) => Failure::Internal(m),
+    }
+}
+
+/// The capture at `path`; what was left out goes to stderr.
+pub(crate) fn trace(path: &Path) -> Result<Trace, Failure> {
+    let trace = capture::read(path).map_err(Failure::unusable)?;
+    for notice in &trace.notices {
+        eprintln!("notice: {}: {notice}", path.display());
+    }
+    Ok(trace)
+}
+
+/// The map file, if one is named.
+pub(crate) fn maps(
+    surroundings: &args::Surroundings,
+    program: &VerifiedProgram,
+) -> Result<MapFile, Failure> {
+    match &surroundings.maps {
+        None => Ok(MapFile::default()),
+        Some(path) => map_file::read(path, &program.program().maps).map_err(Failure::unusable),
+    }
+}
+
+impl args::Surroundings {
+    pub(crate) fn values(&self) -> Surroundings {
+        Surroundings {
+            ingress_ifindex: self.ifindex,
+            rx_queue_index: self.queue,
+            cpu: self.cpu,
+            seed: self.seed,
+        }
+    }
+
+    pub(crate) fn pacing(&self) -> Pacing {
+        self.pacing.map_or(Pacing::FullRate, Pacing::Random)
+    }
+}
+
+/// The engine called `name`.
+pub(crate) fn engine(name: &str) -> Result<EngineKind, Failure> {
+    EngineKind::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = EngineKind::ALL.iter().map(|e| e.name()).collect();
+        Failure::unusable(format!(
+            "there is no engine `{name}`; the engines are: {}",
+            known.join(", ")
+        ))
+    })
+}

@@ -1,0 +1,151 @@
+//! Engines: everything that can run a program on a trace, with one result type.
+
+use crate::capture::Trace;
+use crate::flow::Compiled;
+use crate::map_file::MapFile;
+use crate::pacing::Pacing;
+use beeline_frontend::facts::VerifiedProgram;
+use beeline_sim::{Exit, Outcome};
+use std::fmt;
+
+/// The engines of `--engines`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EngineKind {
+    /// The bytecode interpreter: the reference.
+    Interp,
+    /// The cycle-level simulator of the staged pipeline.
+    Pipeline,
+    /// The generated Verilog under Verilator.
+    Rtl,
+}
+
+impl EngineKind {
+    /// All, in the order in which they run.
+    pub const ALL: [EngineKind; 3] = [EngineKind::Interp, EngineKind::Pipeline, EngineKind::Rtl];
+
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Interp => "interp",
+            EngineKind::Pipeline => "pipeline",
+            EngineKind::Rtl => "rtl",
+        }
+    }
+
+    /// The engine called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|e| e.name() == name)
+    }
+
+    /// True if the engine runs the hardware form, which must then exist.
+    pub fn needs_hardware(self) -> bool {
+        self != EngineKind::Interp
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the trace does not hold (`docs/semantics.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `ctx->ingress_ifindex`.
+    pub ingress_ifindex: u32,
+    /// `ctx->rx_queue_index`.
+    pub rx_queue_index: u32,
+    /// CPU number.
+    pub cpu: u32,
+    /// Seed of the random numbers.
+    pub seed: u32,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { ingress_ifindex: 1, rx_queue_index: 0, cpu: 0, seed: 0 }
+    }
+}
+
+/// One replay: a program, a trace, the state before it.
+pub struct Job<'a> {
+    /// The program.
+    pub program: &'a VerifiedProgram,
+    /// Its hardware form, for the engines that need it.
+    pub hardware: Option<&'a Compiled>,
+    /// Packets.
+    pub trace: &'a Trace,
+    /// Map content before the first packet.
+    pub maps: &'a MapFile,
+    /// Interface, queue, CPU, seed.
+    pub surroundings: Surroundings,
+    /// Gaps and back-pressure, for engines with a clock.
+    pub pacing: Pacing,
+}
+
+/// Result for one packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacketRecord {
+    /// Action, target, bytes. Engines with a clock give no bytes for packets that do not leave.
+    pub outcome: Outcome,
+    /// Cycles in which the packet entered and left, for engines with a clock.
+    pub cycles: Option<(u64, u64)>,
+}
+
+/// An entry of a map as dumped: key and value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// Result of a replay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// One for each packet of the trace.
+    pub packets: Vec<PacketRecord>,
+    /// Content of each map at the end, sorted by key.
+    pub maps: Vec<Vec<Entry>>,
+    /// Cycles from the first beat offered to the last packet gone, for engines with a clock.
+    pub cycles: Option<u64>,
+}
+
+/// Why an engine gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A tool is missing; the run goes on without this engine, with this notice.
+    #[error("{0}")]
+    Skipped(String),
+    /// The input cannot be used with this engine.
+    #[error("{0}")]
+    Input(String),
+    /// A defect: of Beeline, or of a tool.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Runs `job` on `engine`.
+///
+/// # Errors
+/// See [`EngineError`].
+pub fn run(engine: EngineKind, job: &Job<'_>) -> Result<Record, EngineError> {
+    match engine {
+        EngineKind::Interp => crate::interp::run(job),
+        EngineKind::Pipeline => crate::pipeline::run(job),
+        EngineKind::Rtl => crate::rtl::run(job),
+    }
+}
+
+impl Job<'_> {
+    /// The hardware form.
+    ///
+    /// # Errors
+    /// If the caller did not compile it, which it must for engines that need it.
+    pub fn hardware(&self) -> Result<&Compiled, EngineError> {
+        self.hardware.ok_or_else(|| {
+            EngineError::Internal("the program was not compiled for hardware".into())
+        })
+    }
+}
+
+/// An outcome without bytes, for a packet that does not leave.
+pub fn dropped(exit: Exit) -> Outcome {
+    Outcome { exit, bytes: Vec::new() }
+}

@@ -1,0 +1,218 @@
+//! The equivalence runner: the same trace on several engines, compared packet by packet, map by map, and cycle by cycle.
+
+use crate::engine::{self, EngineError, EngineKind, Entry, Job, PacketRecord, Record};
+use crate::map_file::to_hex;
+use beeline_sim::outcome::{compare, Difference};
+use std::fmt;
+
+/// First point at which an engine differs from the one it is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The engine it is held to.
+    pub reference: EngineKind,
+    /// The engine that differs.
+    pub engine: EngineKind,
+    /// Where and how.
+    pub what: Mismatch,
+}
+
+/// How two records differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// In the result for a packet.
+    Packet {
+        /// Position in the trace (not the capture).
+        position: usize,
+        /// Index in the capture.
+        index: usize,
+        /// How.
+        difference: Difference,
+    },
+    /// In the number of packets that came out.
+    Count(usize, usize),
+    /// In a map at the end.
+    Map(Difference),
+    /// In time: the cycles in which a packet entered and left.
+    Cycles {
+        /// Index in the capture.
+        index: usize,
+        /// The reference's.
+        left: (u64, u64),
+        /// The engine's.
+        right: (u64, u64),
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mismatch::Packet { index, difference, .. } => write!(f, "packet {index}: {difference}"),
+            Mismatch::Count(l, r) => write!(f, "{l} packets against {r}"),
+            Mismatch::Map(d) => write!(f, "after the last packet: {d}"),
+            Mismatch::Cycles { index, left, right } => write!(
+                f,
+                "packet {index}: enters in cycle {} and leaves in {} against {} and {}",
+                left.0, left.1, right.0, right.1
+            ),
+        }
+    }
+}
+
+/// How one engine fared.
+#[derive(Debug)]
+pub enum Status {
+    /// It is the reference.
+    Reference,
+    /// Equal on everything.
+    Equal,
+    /// Not run: a tool is missing.
+    Skipped(String),
+    /// Different.
+    Diverged(Divergence),
+    /// No result.
+    Failed(EngineError),
+}
+
+/// Result of one comparison.
+#[derive(Debug)]
+pub struct Report {
+    /// Engines in the order asked for.
+    pub engines: Vec<(EngineKind, Status)>,
+    /// Their records, where they ran.
+    pub records: Vec<(EngineKind, Record)>,
+    /// Packets replayed.
+    pub packets: usize,
+}
+
+impl Report {
+    /// True if no engine differed or failed.
+    pub fn is_equal(&self) -> bool {
+        self.engines.iter().all(|(_, s)| !matches!(s, Status::Diverged(_) | Status::Failed(_)))
+    }
+
+    /// The record of `engine`, if it ran.
+    pub fn record(&self, engine: EngineKind) -> Option<&Record> {
+        self.records.iter().find(|(e, _)| *e == engine).map(|(_, r)| r)
+    }
+}
+
+/// Runs `job` on `engines` and compares. The interpreter is the reference and runs even if it is not asked for;
+/// engines with a clock are compared with each other in time as well.
+pub fn equiv(engines: &[EngineKind], job: &Job<'_>) -> Report {
+    let mut report =
+        Report { engines: Vec::new(), records: Vec::new(), packets: job.trace.packets.len() };
+    let others = engines.iter().copied().filter(|e| *e != EngineKind::Interp);
+    for kind in std::iter::once(EngineKind::Interp).chain(others) {
+        let status = match engine::run(kind, job) {
+            Ok(record) => {
+                let status = judge(kind, &record, &report.records, job);
+                report.records.push((kind, record));
+                status
+            }
+            Err(EngineError::Skipped(why)) => Status::Skipped(why),
+            Err(e) => Status::Failed(e),
+        };
+        report.engines.push((kind, status));
+    }
+    report
+}
+
+fn judge(
+    kind: EngineKind,
+    record: &Record,
+    earlier: &[(EngineKind, Record)],
+    job: &Job<'_>,
+) -> Status {
+    let Some((reference, expected)) = earlier.first() else {
+        return if kind == EngineKind::Interp {
+            Status::Reference
+        } else {
+            Status::Failed(EngineError::Internal(
+                "the interpreter gave no result to compare with".into(),
+            ))
+        };
+    };
+    let diverged = |reference, what| Status::Diverged(Divergence { reference, engine: kind, what });
+    if let Some(what) = compare_records(expected, record, job) {
+        return diverged(*reference, what);
+    }
+    let clocked = earlier.iter().find(|(_, r)| r.cycles.is_some() && record.cycles.is_some());
+    if let Some((other, timed)) = clocked {
+        if let Some(what) = compare_cycles(&timed.packets, &record.packets, job) {
+            return diverged(*other, what);
+        }
+    }
+    Status::Equal
+}
+
+/// First difference in packets, then in maps.
+pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<Mismatch> {
+    for (position, (l, r)) in left.packets.iter().zip(&right.packets).enumerate() {
+        if let Some(difference) = compare(&l.outcome, &r.outcome) {
+            let index = job.trace.packets[position].index;
+            return Some(Mismatch::Packet { position, index, difference });
+        }
+    }
+    if left.packets.len() != right.packets.len() {
+        return Some(Mismatch::Count(left.packets.len(), right.packets.len()));
+    }
+    left.maps.iter().zip(&right.maps).enumerate().find_map(|(n, (l, r))| {
+        let map = &job.program.program().maps[n].name;
+        compare_entries(map, l, r).map(Mismatch::Map)
+    })
+}
+
+/// First unequal entry of two dumps, each sorted by key.
+fn compare_entries(map: &str, left: &[Entry], right: &[Entry]) -> Option<Difference> {
+    let at = (0..left.len().max(right.len())).find(|i| left.get(*i) != right.get(*i))?;
+    let key = [left.get(at), right.get(at)].into_iter().flatten().map(|e| &e.0).min()?;
+    let value = |side: &[Entry]| side.get(at).filter(|e| e.0 == *key).map(|e| e.1.clone());
+    Some(Difference::Entry {
+        map: map.to_string(),
+        key: key.clone(),
+        left: value(left),
+        right: value(right),
+    })
+}
+
+fn compare_cycles(
+    left: &[PacketRecord],
+    right: &[PacketRecord],
+    job: &Job<'_>,
+) -> Option<Mismatch> {
+    left.iter().zip(right).enumerate().find_map(|(n, (l, r))| match (l.cycles, r.cycles) {
+        (Some(left), Some(right)) if left != right => {
+            Some(Mismatch::Cycles { index: job.trace.packets[n].index, left, right })
+        }
+        _ => None,
+    })
+}
+
+/// The bytes of a packet around a difference, for people: offset, then 16 bytes a line.
+pub fn hexdump(bytes: &[u8]) -> String {
+    bytes
+        .chunks(16)
+        .enumerate()
+        .map(|(i, line)| {
+            let words: Vec<String> = line.chunks(2).map(to_hex).collect();
+            format!("  {:04x}  {}\n", i * 16, words.join(" "))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_compared_by_key() {
+        let e = |k: u8, v: u8| (vec![k], vec![v]);
+        assert_eq!(compare_entries("m", &[e(1, 1)], &[e(1, 1)]), None);
+        let Some(Difference::Entry { key, left, right, .. }) =
+            compare_entries("m", &[e(1, 1), e(2, 2)], &[e(2, 2)])
+        else {
+            panic!("a missing entry is a difference");
+        };
+        assert_eq!((key, left, right), (vec![1], Some(vec![1]), None));
+    }
+}

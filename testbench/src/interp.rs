@@ -1,0 +1,43 @@
+//! The `interp` engine: the bytecode interpreter on a trace.
+
+use crate::engine::{EngineError, Job, PacketRecord, Record};
+use beeline_sim::{Executor, Inputs, Interp, MapSet, Outcome, Packet};
+
+/// Runs `job` in the interpreter.
+///
+/// # Errors
+/// `Input` if a map has no model; `Internal` if the program does what the verifier excludes.
+pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
+    let program = job.program.program();
+    let mut maps = MapSet::for_program(program).map_err(|e| EngineError::Input(e.to_string()))?;
+    job.maps.load(&mut maps).map_err(EngineError::Input)?;
+    let mut interp = Interp::new(job.program).map_err(|all| {
+        let text: Vec<String> = all.iter().map(ToString::to_string).collect();
+        EngineError::Input(text.join("\n\n"))
+    })?;
+    let mut packet = Packet::new();
+    let mut packets = Vec::with_capacity(job.trace.packets.len());
+    for (n, p) in job.trace.packets.iter().enumerate() {
+        packet.arrive(&p.bytes).map_err(|e| EngineError::Input(e.to_string()))?;
+        let inputs = inputs(job, n, p.time_ns);
+        let exit = interp
+            .run(&inputs, &mut packet, &mut maps)
+            .map_err(|e| EngineError::Internal(format!("packet {}: {e}", p.index)))?;
+        packets.push(PacketRecord { outcome: Outcome::new(exit, &packet), cycles: None });
+    }
+    let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
+    Ok(Record { packets, maps, cycles: None })
+}
+
+/// The inputs of packet number `n` of the trace.
+pub fn inputs(job: &Job<'_>, n: usize, time_ns: u64) -> Inputs {
+    let s = &job.surroundings;
+    Inputs {
+        time_ns,
+        ingress_ifindex: s.ingress_ifindex,
+        rx_queue_index: s.rx_queue_index,
+        cpu: s.cpu,
+        packet_index: n as u32,
+        seed: s.seed,
+    }
+}

@@ -1,0 +1,74 @@
+//! The `pipeline` engine: the cycle-level simulator of the staged pipeline on a trace.
+
+use crate::engine::{EngineError, Job, PacketRecord, Record};
+use crate::interp::inputs;
+use beeline_sim::pipeline::{Arrival, PipelineSim, Traffic};
+use beeline_sim::MapSet;
+
+/// Bytes of a stream beat.
+const BUS: usize = 64;
+
+/// Idle cycles before each beat, and the output's ready pattern.
+struct Pattern {
+    /// By beat of the whole trace.
+    idle: Vec<u32>,
+    /// Index in `idle` of each packet's first beat.
+    first_beat: Vec<usize>,
+    ready: Vec<bool>,
+}
+
+impl Traffic for Pattern {
+    fn idle(&mut self, packet: usize, beat: usize) -> u32 {
+        self.idle[self.first_beat[packet] + beat]
+    }
+
+    fn ready(&mut self, cycle: u64) -> bool {
+        self.ready[(cycle % self.ready.len() as u64) as usize]
+    }
+}
+
+/// Runs `job` on the cycle-level simulator.
+///
+/// # Errors
+/// `Input` if the maps cannot be loaded; `Internal` if the simulator finds a defect.
+pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
+    let hardware = job.hardware()?;
+    let decls = hardware.staged.pipeline.dfg.maps.values();
+    let mut maps = MapSet::from_decls(decls).map_err(|e| EngineError::Input(e.to_string()))?;
+    job.maps.load(&mut maps).map_err(EngineError::Input)?;
+    let arrivals: Vec<Arrival<'_>> = job
+        .trace
+        .packets
+        .iter()
+        .enumerate()
+        .map(|(n, p)| Arrival { bytes: &p.bytes, inputs: inputs(job, n, p.time_ns) })
+        .collect();
+    let mut pattern = pattern(job);
+    let run = PipelineSim::new(&hardware.staged)
+        .run(&arrivals, &mut maps, &mut pattern)
+        .map_err(|e| EngineError::Internal(e.to_string()))?;
+    let packets = (0..arrivals.len())
+        .map(|n| {
+            let d = &run.departures[n];
+            PacketRecord { outcome: run.outcome(n), cycles: Some((d.cycle_in, d.cycle_out)) }
+        })
+        .collect();
+    let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
+    Ok(Record { packets, maps, cycles: Some(run.cycles) })
+}
+
+fn pattern(job: &Job<'_>) -> Pattern {
+    let mut beats = 0;
+    let first_beat = job
+        .trace
+        .packets
+        .iter()
+        .map(|p| {
+            let first = beats;
+            beats += p.bytes.len().div_ceil(BUS);
+            first
+        })
+        .collect();
+    let idle = job.pacing.idle_before_beats(beats);
+    Pattern { idle, first_beat, ready: job.pacing.ready_pattern() }
+}

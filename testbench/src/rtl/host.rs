@@ -1,0 +1,87 @@
+//! Maps through the register map of `docs/rtl-interface.md`, as a driver would reach them.
+
+use super::model::{Model, ModelError};
+
+const CTRL: u32 = 0x0008;
+const MAP: u32 = 0x000c;
+const SLOT: u32 = 0x0010;
+const PRESENT: u32 = 0x0014;
+const KEY: u32 = 0x0100;
+const VALUE: u32 = 0x1000;
+const START: u32 = 1;
+const WRITE: u32 = 2;
+
+/// Polls of `CTRL` before a request counts as lost.
+const POLLS: u32 = 10_000;
+
+/// One slot of a map: key (if it is keyed and the slot is taken) and value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Keyed maps: the slot holds a key.
+    pub present: bool,
+    /// Key bytes.
+    pub key: Vec<u8>,
+    /// Value bytes.
+    pub value: Vec<u8>,
+}
+
+/// Writes `slot` to slot number `number` of `map`.
+///
+/// # Errors
+/// If the design does not answer.
+pub fn write_slot(model: &mut Model, map: u32, number: u32, slot: &Slot) -> Result<(), ModelError> {
+    write_bytes(model, KEY, &slot.key)?;
+    write_bytes(model, VALUE, &slot.value)?;
+    model.write(MAP, map)?;
+    model.write(SLOT, number)?;
+    model.write(PRESENT, slot.present.into())?;
+    request(model, START | WRITE)
+}
+
+/// Reads slot number `number` of `map`, whose keys and values have the sizes given.
+///
+/// # Errors
+/// If the design does not answer.
+pub fn read_slot(
+    model: &mut Model,
+    map: u32,
+    number: u32,
+    key_size: u32,
+    value_size: u32,
+) -> Result<Slot, ModelError> {
+    model.write(MAP, map)?;
+    model.write(SLOT, number)?;
+    request(model, START)?;
+    let present = model.read(PRESENT)? & 1 == 1;
+    let key = read_bytes(model, KEY, key_size)?;
+    let value = read_bytes(model, VALUE, value_size)?;
+    Ok(Slot { present, key, value })
+}
+
+fn request(model: &mut Model, ctrl: u32) -> Result<(), ModelError> {
+    model.write(CTRL, ctrl)?;
+    for _ in 0..POLLS {
+        if model.read(CTRL)? & 1 == 0 {
+            return Ok(());
+        }
+    }
+    Err(ModelError::Axil { addr: CTRL, response: -1 })
+}
+
+fn write_bytes(model: &mut Model, base: u32, bytes: &[u8]) -> Result<(), ModelError> {
+    for (i, chunk) in bytes.chunks(4).enumerate() {
+        let mut word = [0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        model.write(base + 4 * i as u32, u32::from_le_bytes(word))?;
+    }
+    Ok(())
+}
+
+fn read_bytes(model: &mut Model, base: u32, len: u32) -> Result<Vec<u8>, ModelError> {
+    let mut bytes = Vec::with_capacity(len as usize);
+    for i in 0..len.div_ceil(4) {
+        bytes.extend(model.read(base + 4 * i)?.to_le_bytes());
+    }
+    bytes.truncate(len as usize);
+    Ok(bytes)
+}

@@ -1,0 +1,211 @@
+//! The `rtl` engine: the generated Verilog under Verilator, driven through its ports only.
+
+pub mod build;
+pub mod host;
+pub mod model;
+
+use crate::engine::{dropped, EngineError, Entry, Job, PacketRecord, Record};
+use crate::flow::Compiled;
+use crate::pacing::Pacing;
+use beeline_ir::hash::{bank_depth_log2, BANKS};
+use beeline_ir::map::MapDecl;
+use beeline_sim::map::CuckooTable;
+use beeline_sim::outcome::Action;
+use beeline_sim::{Exit, MapSet, Outcome, Redirect};
+use model::{Beat, Meta, Model, OutBeat, RunRecord};
+
+/// Bytes of a stream beat.
+const BUS: usize = 64;
+
+/// Runs `job` on the Verilated design.
+///
+/// # Errors
+/// `Skipped` without Verilator; `Internal` if the design misbehaves.
+pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
+    let hardware = job.hardware()?;
+    let built_for = (hardware.options.cpu, hardware.options.seed);
+    if (job.surroundings.cpu, job.surroundings.seed) != built_for {
+        return Err(EngineError::Input("the design was compiled for another seed or CPU".into()));
+    }
+    let library = build::build(&hardware.design).map_err(|e| {
+        if e.is_missing_tool() {
+            EngineError::Skipped(e.to_string())
+        } else {
+            EngineError::Internal(e.to_string())
+        }
+    })?;
+    let internal = |e: model::ModelError| EngineError::Internal(e.to_string());
+    let seed = match job.pacing {
+        Pacing::FullRate => 1,
+        Pacing::Random(s) => s,
+    };
+    let mut model = Model::load(&library, seed).map_err(internal)?;
+    let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
+    let used = hardware.used_maps();
+    load_maps(&mut model, job, &decls, &used)?;
+    let (beats, metas) = stream(job);
+    let ready: Vec<u8> = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
+    let run = model.replay(&beats, &metas, &ready).map_err(internal)?;
+    let packets = packets(&run)?;
+    let maps = decls
+        .iter()
+        .enumerate()
+        .map(|(n, decl)| {
+            if used[n] {
+                dump_map(&mut model, n as u32, decl).map_err(internal)
+            } else {
+                unused_map(job, hardware, n)
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Record { packets, maps, cycles: Some(run.cycles) })
+}
+
+/// The content before the first packet: global data and the map file.
+fn initial_maps(job: &Job<'_>, decls: &[&MapDecl]) -> Result<MapSet, EngineError> {
+    let mut maps =
+        MapSet::from_decls(decls.iter().copied()).map_err(|e| EngineError::Input(e.to_string()))?;
+    job.maps.load(&mut maps).map_err(EngineError::Input)?;
+    Ok(maps)
+}
+
+/// A map that the program never uses has no hardware; its content is what the host has put into it.
+fn unused_map(job: &Job<'_>, hardware: &Compiled, n: usize) -> Result<Vec<Entry>, EngineError> {
+    let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
+    Ok(initial_maps(job, &decls)?.dump(n))
+}
+
+fn load_maps(
+    model: &mut Model,
+    job: &Job<'_>,
+    decls: &[&MapDecl],
+    used: &[bool],
+) -> Result<(), EngineError> {
+    let internal = |e: model::ModelError| EngineError::Internal(e.to_string());
+    let maps = initial_maps(job, decls)?;
+    for (n, decl) in decls.iter().enumerate() {
+        if !used[n] {
+            continue;
+        }
+        let mut table =
+            decl.kind.has_key_table().then(|| CuckooTable::new(decl.key_size, decl.max_entries));
+        for (key, value) in maps.dump(n) {
+            let Some(table) = &mut table else {
+                let number = key.iter().rev().fold(0, |x, b| x << 8 | u32::from(*b));
+                let slot = host::Slot { present: true, key, value };
+                host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
+                continue;
+            };
+            table
+                .insert(&key)
+                .map_err(|e| EngineError::Input(format!("map {}: {e}", decl.name)))?;
+        }
+        if let Some(table) = table {
+            for (number, key) in table.entries() {
+                let value = maps.get(n, key).unwrap_or_default().to_vec();
+                let slot = host::Slot { present: true, key: key.to_vec(), value };
+                host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn dump_map(model: &mut Model, n: u32, decl: &MapDecl) -> Result<Vec<Entry>, model::ModelError> {
+    let mut entries = Vec::new();
+    let keyed = decl.kind.has_key_table();
+    let slots = if keyed { BANKS << bank_depth_log2(decl.max_entries) } else { decl.max_entries };
+    for number in 0..slots {
+        let slot = host::read_slot(model, n, number, decl.key_size, decl.value_size)?;
+        if keyed && slot.present {
+            entries.push((slot.key, slot.value));
+        } else if !keyed && slot.value.iter().any(|b| *b != 0) {
+            entries.push((number.to_le_bytes().to_vec(), slot.value));
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The trace as stream beats.
+fn stream(job: &Job<'_>) -> (Vec<Beat>, Vec<Meta>) {
+    let counts = job.trace.packets.iter().map(|p| p.bytes.len().div_ceil(BUS));
+    let idles = job.pacing.idle_before_beats(counts.sum());
+    let mut beats = Vec::with_capacity(idles.len());
+    let mut metas = Vec::with_capacity(job.trace.packets.len());
+    for (n, packet) in job.trace.packets.iter().enumerate() {
+        let s = &job.surroundings;
+        let len = packet.bytes.len() as u32;
+        metas.push(Meta::new(packet.time_ns, len, s.ingress_ifindex, s.rx_queue_index));
+        let last = packet.bytes.len().div_ceil(BUS) - 1;
+        for (k, chunk) in packet.bytes.chunks(BUS).enumerate() {
+            let idle = idles[beats.len()];
+            beats.push(Beat::new(n as u32, chunk, idle, k == last));
+        }
+    }
+    (beats, metas)
+}
+
+/// Puts the output stream and the retire pulses together, and checks the stream's rules.
+fn packets(run: &RunRecord) -> Result<Vec<PacketRecord>, EngineError> {
+    let mut outs = run.outs.iter();
+    let mut records = Vec::with_capacity(run.retires.len());
+    for (n, (retire, &cycle_in)) in run.retires.iter().zip(&run.entered).enumerate() {
+        let action = Action::from_code(retire.code);
+        let redirect = (action == Action::Redirect)
+            .then(|| Redirect::from_verdict(retire.redirect_map.into(), retire.redirect_key));
+        let exit = Exit { code: retire.code, redirect };
+        if !action.leaves() {
+            let cycles = Some((cycle_in, retire.cycle));
+            records.push(PacketRecord { outcome: dropped(exit), cycles });
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let last = loop {
+            let beat = outs.next().ok_or_else(|| fault(n, "its output ends without tlast"))?;
+            append(&mut bytes, beat).map_err(|m| fault(n, m))?;
+            if beat.last == 1 {
+                break beat;
+            }
+        };
+        check_user(last, retire, bytes.len()).map_err(|m| fault(n, &m))?;
+        let outcome = Outcome { exit, bytes };
+        records.push(PacketRecord { outcome, cycles: Some((cycle_in, last.cycle)) });
+    }
+    if outs.next().is_some() {
+        return Err(EngineError::Internal("the design sent more packets than it retired".into()));
+    }
+    Ok(records)
+}
+
+fn fault(packet: usize, what: &str) -> EngineError {
+    EngineError::Internal(format!("the design breaks a stream rule at packet {packet}: {what}"))
+}
+
+fn append(bytes: &mut Vec<u8>, beat: &OutBeat) -> Result<(), &'static str> {
+    let count = beat.keep.count_ones() as usize;
+    if count == 0 || beat.keep != u64::MAX >> (BUS - count) {
+        return Err("tkeep is not a run of ones from bit 0");
+    }
+    if beat.last == 0 && count != BUS {
+        return Err("a beat before the last is not full");
+    }
+    bytes.extend(&beat.data[..count]);
+    Ok(())
+}
+
+fn check_user(beat: &OutBeat, retire: &model::Retire, len: usize) -> Result<(), String> {
+    let user = beat.user;
+    let got = (user & 0xffff, user >> 16 & 0xff, user >> 24 & 0xff, user >> 32);
+    let code = u64::from(retire.code);
+    let want = (len as u64, code, u64::from(retire.redirect_map), u64::from(retire.redirect_key));
+    let redirect_counts = code == 4;
+    let same = got.0 == want.0
+        && got.1 == want.1
+        && (!redirect_counts || (got.2, got.3) == (want.2, want.3))
+        && u64::from(retire.length) == want.0;
+    if same {
+        return Ok(());
+    }
+    Err(format!("m_axis_tuser {got:?} and retire {retire:?} do not agree with {len} bytes"))
+}

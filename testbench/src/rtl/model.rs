@@ -1,0 +1,269 @@
+//! The loaded model: safe calls into the shim (`shim.cpp` mirrors the structures here).
+
+use libloading::Library;
+use std::ffi::c_void;
+use std::path::Path;
+
+/// A stream beat on the way in.
+#[repr(C)]
+#[derive(Clone)]
+pub struct Beat {
+    /// `tdata`.
+    pub data: [u8; 64],
+    /// `tkeep`.
+    pub keep: u64,
+    /// Index in the metas.
+    pub packet: u32,
+    /// Cycles without valid before this beat is offered.
+    pub idle: u32,
+    /// `tlast`.
+    pub last: u32,
+    pad: u32,
+}
+
+impl Beat {
+    /// A beat of packet `packet` that carries `bytes` (1 to 64).
+    pub fn new(packet: u32, bytes: &[u8], idle: u32, last: bool) -> Self {
+        let mut data = [0; 64];
+        data[..bytes.len()].copy_from_slice(bytes);
+        let keep = u64::MAX >> (64 - bytes.len());
+        Self { data, keep, packet, idle, last: last.into(), pad: 0 }
+    }
+}
+
+/// What `tuser` carries with a packet on the way in.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Meta {
+    /// Timestamp.
+    pub time_ns: u64,
+    /// Bytes.
+    pub length: u32,
+    /// Interface.
+    pub ifindex: u32,
+    /// Receive queue.
+    pub queue: u32,
+    pad: u32,
+}
+
+impl Meta {
+    /// Metadata of one packet.
+    pub fn new(time_ns: u64, length: u32, ifindex: u32, queue: u32) -> Self {
+        Self { time_ns, length, ifindex, queue, pad: 0 }
+    }
+}
+
+/// A stream beat on the way out.
+#[repr(C)]
+#[derive(Clone)]
+pub struct OutBeat {
+    /// `tdata`.
+    pub data: [u8; 64],
+    /// `tkeep`.
+    pub keep: u64,
+    /// `tuser`.
+    pub user: u64,
+    /// Cycle of the handshake.
+    pub cycle: u64,
+    /// `tlast`.
+    pub last: u64,
+}
+
+/// A `retire` pulse.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retire {
+    /// Cycle of the pulse.
+    pub cycle: u64,
+    /// Raw action.
+    pub code: u32,
+    /// Output length.
+    pub length: u32,
+    /// 0, or map number + 1.
+    pub redirect_map: u32,
+    /// Key or interface.
+    pub redirect_key: u32,
+}
+
+/// What one replay gave.
+#[derive(Clone, Default)]
+pub struct RunRecord {
+    /// Cycles run.
+    pub cycles: u64,
+    /// Output beats in order.
+    pub outs: Vec<OutBeat>,
+    /// Retired packets in order.
+    pub retires: Vec<Retire>,
+    /// Cycle in which the first beat of each packet was accepted.
+    pub entered: Vec<u64>,
+}
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The library does not load or lacks a symbol.
+    #[error("the Verilated model cannot be loaded: {0}")]
+    Load(#[from] libloading::Error),
+    /// A register access was not answered or was refused.
+    #[error("AXI4-Lite access to {addr:#06x} failed (response {response})")]
+    Axil {
+        /// Address.
+        addr: u32,
+        /// Response, -1 for none.
+        response: i32,
+    },
+    /// Nothing moved for a long time.
+    #[error("the design stopped: no packet moved for {0} cycles")]
+    Stuck(u64),
+}
+
+type New = unsafe extern "C" fn(u64) -> *mut c_void;
+type Free = unsafe extern "C" fn(*mut c_void);
+type AxilWrite = unsafe extern "C" fn(*mut c_void, u32, u32) -> i32;
+type AxilRead = unsafe extern "C" fn(*mut c_void, u32, *mut u32) -> i32;
+type Run = unsafe extern "C" fn(
+    *mut c_void,
+    *const Beat,
+    u64,
+    *const Meta,
+    u64,
+    *const u8,
+    u64,
+    u64,
+) -> i64;
+type Outs = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const OutBeat;
+type Retires = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const Retire;
+type Entered = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const u64;
+
+/// A Verilated design, reset and ready.
+pub struct Model {
+    handle: *mut c_void,
+    free: Free,
+    axil_write: AxilWrite,
+    axil_read: AxilRead,
+    run: Run,
+    outs: Outs,
+    retires: Retires,
+    entered: Entered,
+    /// Keeps the code mapped; dropped after `handle` is freed.
+    _library: Library,
+}
+
+impl Model {
+    /// Loads the library that [`super::build::build`] made; `seed` fills registers without reset.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    pub fn load(library: &Path, seed: u64) -> Result<Self, ModelError> {
+        // SAFETY: the library was built by this program from the shim, whose static initialisers have no
+        // requirements, and the symbols have the types that the shim declares.
+        unsafe {
+            let library = Library::new(library)?;
+            let new: New = *library.get(b"bl_new\0")?;
+            Ok(Self {
+                free: *library.get(b"bl_free\0")?,
+                axil_write: *library.get(b"bl_axil_write\0")?,
+                axil_read: *library.get(b"bl_axil_read\0")?,
+                run: *library.get(b"bl_run\0")?,
+                outs: *library.get(b"bl_outs\0")?,
+                retires: *library.get(b"bl_retires\0")?,
+                entered: *library.get(b"bl_entered\0")?,
+                handle: new(seed),
+                _library: library,
+            })
+        }
+    }
+
+    /// Writes a register.
+    ///
+    /// # Errors
+    /// If the design does not answer OKAY.
+    pub fn write(&mut self, addr: u32, data: u32) -> Result<(), ModelError> {
+        // SAFETY: `handle` came from `bl_new` of the same library and is not freed yet.
+        match unsafe { (self.axil_write)(self.handle, addr, data) } {
+            0 => Ok(()),
+            response => Err(ModelError::Axil { addr, response }),
+        }
+    }
+
+    /// Reads a register.
+    ///
+    /// # Errors
+    /// If the design does not answer OKAY.
+    pub fn read(&mut self, addr: u32) -> Result<u32, ModelError> {
+        let mut data = 0;
+        // SAFETY: as in `write`; `data` lives through the call.
+        match unsafe { (self.axil_read)(self.handle, addr, &mut data) } {
+            0 => Ok(data),
+            response => Err(ModelError::Axil { addr, response }),
+        }
+    }
+
+    /// Replays packets: `beats` refer to `metas`; `ready` is the output's ready pattern, repeated.
+    ///
+    /// # Errors
+    /// If nothing moves for a long time.
+    ///
+    /// # Panics
+    /// If `ready` is empty or a beat refers to no meta: a defect of the caller.
+    pub fn replay(
+        &mut self,
+        beats: &[Beat],
+        metas: &[Meta],
+        ready: &[u8],
+    ) -> Result<RunRecord, ModelError> {
+        assert!(!ready.is_empty(), "a ready pattern has at least one cycle");
+        assert!(beats.iter().all(|b| (b.packet as usize) < metas.len()), "each beat has a meta");
+        let longest_idle = beats.iter().map(|b| u64::from(b.idle)).max().unwrap_or(0);
+        let patience = 20_000 + ready.len() as u64 + longest_idle;
+        // SAFETY: the slices outlive the call, their lengths are passed with them, and the shim reads within them
+        // (packet indices and the pattern's length were checked above).
+        let cycles = unsafe {
+            (self.run)(
+                self.handle,
+                beats.as_ptr(),
+                beats.len() as u64,
+                metas.as_ptr(),
+                metas.len() as u64,
+                ready.as_ptr(),
+                ready.len() as u64,
+                patience,
+            )
+        };
+        let cycles = u64::try_from(cycles).map_err(|_| ModelError::Stuck(patience))?;
+        // SAFETY: the shim's vectors stay as they are until the next call of `run`.
+        unsafe {
+            Ok(RunRecord {
+                cycles,
+                outs: collect(self.handle, self.outs),
+                retires: collect(self.handle, self.retires),
+                entered: collect(self.handle, self.entered),
+            })
+        }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: `handle` came from `bl_new` and is freed only here.
+        unsafe { (self.free)(self.handle) }
+    }
+}
+
+/// Copies one of the shim's vectors.
+///
+/// # Safety
+/// `handle` must be live and `f` one of the shim's accessors with element type `T`.
+unsafe fn collect<T: Clone>(
+    handle: *mut c_void,
+    f: unsafe extern "C" fn(*mut c_void, *mut u64) -> *const T,
+) -> Vec<T> {
+    let mut n = 0;
+    // SAFETY: by the caller's promise.
+    let data = unsafe { f(handle, &mut n) };
+    if n == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the shim returns the start and length of a live vector of `T`.
+    unsafe { std::slice::from_raw_parts(data, n as usize) }.to_vec()
+}
