@@ -10,6 +10,7 @@ mod helper;
 mod memory;
 mod op;
 mod run;
+mod trace;
 
 pub use helper::Helper;
 
@@ -17,6 +18,8 @@ use crate::map::MapSet;
 use crate::outcome::{Executor, Exit, Fault};
 use crate::packet::Packet;
 use crate::trace::Inputs;
+pub use trace::{TraceStep, Written};
+
 use beeline_frontend::insn::Pc;
 use beeline_frontend::{Program, VerifiedProgram};
 use beeline_ir::Diagnostic;
@@ -48,19 +51,49 @@ impl Interp {
         Self::unverified(program.program())
     }
 
+    /// As [`Interp::new`], for [`Interp::trace`]: one instruction at a time.
+    ///
+    /// # Errors
+    /// As [`Interp::new`].
+    pub fn for_tracing(program: &VerifiedProgram) -> Result<Self, Vec<Diagnostic>> {
+        Self::with(program.program(), false)
+    }
+
+    /// Runs one packet and tells what was executed, in order. The interpreter must be made by [`Interp::for_tracing`].
+    ///
+    /// # Errors
+    /// As [`Executor::run`]; what was executed before the fault is in `steps` all the same.
+    pub fn trace(
+        &mut self,
+        program: &Program,
+        inputs: &Inputs,
+        packet: &mut Packet,
+        maps: &mut MapSet,
+        steps: &mut Vec<TraceStep>,
+    ) -> Result<Exit, Fault> {
+        let mut watch = trace::Recorder { program, steps };
+        let memory = Memory { stack: &mut self.stack, packet, maps, inputs };
+        let (frames, scratch) = (&mut self.frames, &mut self.scratch);
+        run::run(&mut watch, &self.code, self.entry_uses_stack, memory, frames, scratch)
+    }
+
     /// Prepares a program that nobody has verified. It cannot do harm, but may end in a [`Fault`]. For
     /// tests and benchmarks of the interpreter itself.
     ///
     /// # Errors
     /// As [`Interp::new`].
     pub fn unverified(program: &Program) -> Result<Self, Vec<Diagnostic>> {
+        Self::with(program, true)
+    }
+
+    fn with(program: &Program, fused: bool) -> Result<Self, Vec<Diagnostic>> {
         if program.maps.len() > MAX_MAPS {
             let message =
                 format!("{} maps; the interpreter can address {MAX_MAPS}", program.maps.len());
             return Err(vec![Diagnostic::error("BL0503", message).at(program.place(Pc(0)))]);
         }
         Ok(Self {
-            code: decode::decode(program)?,
+            code: decode::decode(program, fused)?,
             entry_uses_stack: decode::uses_stack(program, Pc(0)),
             stack: Box::new([0; FRAME_SIZE * MAX_FRAMES]),
             frames: Default::default(),
@@ -77,7 +110,9 @@ impl Executor for Interp {
         maps: &mut MapSet,
     ) -> Result<Exit, Fault> {
         let memory = Memory { stack: &mut self.stack, packet, maps, inputs };
-        run::run(&self.code, self.entry_uses_stack, memory, &mut self.frames, &mut self.scratch)
+        let (frames, scratch) = (&mut self.frames, &mut self.scratch);
+        let watch = &mut run::Unwatched;
+        run::run(watch, &self.code, self.entry_uses_stack, memory, frames, scratch)
     }
 }
 

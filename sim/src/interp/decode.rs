@@ -7,11 +7,12 @@ use beeline_frontend::insn::{AluOp, Callee, Cond, Imm64, Insn, Operand, Size, Sw
 use beeline_frontend::{Pc, Program, Reg};
 use beeline_ir::Diagnostic;
 
-/// Decodes `program`. Backward conditional jumps go through a `JumpBack` behind the last slot.
+/// Decodes `program`. Backward conditional jumps go through a `JumpBack` behind the last slot. Unless `fused`, each operation is one
+/// instruction.
 ///
 /// # Errors
 /// One diagnostic for each instruction that the interpreter does not know.
-pub fn decode(program: &Program) -> Result<Vec<Op>, Vec<Diagnostic>> {
+pub fn decode(program: &Program, fused: bool) -> Result<Vec<Op>, Vec<Diagnostic>> {
     let mut decoder = Decoder { program, trampolines: Vec::new(), refused: Vec::new() };
     let mut code: Vec<Op> = program
         .insns
@@ -20,7 +21,9 @@ pub fn decode(program: &Program) -> Result<Vec<Op>, Vec<Diagnostic>> {
         .map(|(pc, insn)| decoder.insn(Pc(pc as u32), insn))
         .collect();
     code.append(&mut decoder.trampolines);
-    fuse(&mut code);
+    if fused {
+        fuse(&mut code);
+    }
     if decoder.refused.is_empty() {
         Ok(code)
     } else {

@@ -64,6 +64,16 @@ pub fn map_at(address: u64) -> Option<usize> {
     (address >> TAG_SHIFT == MAP).then_some((address & (MAX_MAPS as u64 - 1)) as usize)
 }
 
+/// The packet coordinate that `address` names, if it is in the packet's region.
+pub fn packet_coordinate(address: u64) -> Option<i64> {
+    (address >> TAG_SHIFT == PACKET).then(|| unbias(address))
+}
+
+/// The map in whose value memory `address` lies, if it does.
+pub fn value_map(address: u64) -> Option<usize> {
+    (address >> TAG_SHIFT == VALUE).then(|| split_value(address).0)
+}
+
 /// Coordinate (packet) or position (stack) of a biased address.
 #[inline(always)]
 fn unbias(address: u64) -> i64 {

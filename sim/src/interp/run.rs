@@ -71,8 +71,23 @@ macro_rules! dispatch {
     };
 }
 
+/// Sees every operation before it is executed.
+pub(super) trait Watch {
+    /// The operation in slot `pc` comes next.
+    fn step(&mut self, pc: usize, regs: &Regs);
+}
+
+/// Nobody watches: costs nothing.
+pub(super) struct Unwatched;
+
+impl Watch for Unwatched {
+    #[inline(always)]
+    fn step(&mut self, _pc: usize, _regs: &Regs) {}
+}
+
 /// Runs `code` for one packet. One long function on purpose: registers and program counter stay in machine registers.
-pub(super) fn run(
+pub(super) fn run<W: Watch>(
+    watch: &mut W,
     code: &[Op],
     entry_uses_stack: bool,
     mut memory: Memory<'_>,
@@ -110,6 +125,7 @@ pub(super) fn run(
         let Some(op) = code.get(pc) else {
             return Err(fault(pc, "control left the program"));
         };
+        watch.step(pc, &regs);
         pc += 1;
         with_table!(dispatch op, regs, pc, {
             Op::Load1(d, s, off) => load!(1, d, s, off, v => v),
