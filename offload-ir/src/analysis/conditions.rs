@@ -253,7 +253,11 @@ impl<'a> Scope<'a> {
     /// `v` as a whole number: a value (zero-extended) plus a constant, without wrapping.
     fn linear(&self, mut v: Value) -> (Option<Value>, i128) {
         let mut constant = 0;
-        loop {
+        if let Some(c) = self.facts.get(self.dfg, v).as_constant() {
+            return (None, i128::from(c));
+        }
+        // `fold_constants` leaves no long chains of sums; before it, they would take long.
+        for _ in 0..8 {
             match self.dfg.def(v) {
                 Some(Op::Const(c)) => return (None, constant + i128::from(*c)),
                 Some(Op::Zext(x)) => v = *x,
@@ -273,6 +277,7 @@ impl<'a> Scope<'a> {
                 _ => return (Some(v), constant),
             }
         }
+        (Some(v), constant)
     }
 
     /// Is `a o b` certain?
