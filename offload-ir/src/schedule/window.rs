@@ -83,6 +83,11 @@ impl Touches {
             return known.clone();
         }
         let set = self.compute(dfg, v).filter(|s| s.len() <= MAX_VALUES);
+        // Whatever a narrow value is made of, there are few that it can be.
+        let set = set.or_else(|| {
+            let bits = dfg.ty(v).bits().filter(|b| *b <= MAX_VALUES.ilog2() as u8)?;
+            Some((0..1i64 << bits).map(|x| sign_extend(x as u64, bits)).collect())
+        });
         let set = set.map(|s| s.into_iter().collect::<Vec<_>>());
         self.values.insert(v, set.clone());
         set
@@ -119,7 +124,6 @@ impl Touches {
                 };
                 a.iter().flat_map(|&x| b.iter().map(move |&y| wrap(combine(x, y)))).collect()
             }
-            _ if bits <= 8 => (0..1i64 << bits).map(wrap).collect(),
             _ => return None,
         };
         Some(set)
@@ -151,5 +155,29 @@ impl Touches {
                 return Some(subsets);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dfg::Ty;
+    use crate::op::{Bounds, Input};
+
+    /// A load at an offset that is two bits of a wide number: `narrow_widths` makes such from `x & 3`.
+    #[test]
+    fn a_narrow_part_of_a_wide_value_is_bounded() {
+        let mut dfg = Dfg::default();
+        let mut make = |op, bits| {
+            let inst = dfg.make_inst(op, Some(Ty::Int(bits)), None.into());
+            (inst, dfg.insts[inst].result.expect("it has a type"))
+        };
+        let (_, wide) = make(Op::Input(Input::RxQueueIndex), 32);
+        let (_, narrow) = make(Op::Extract { value: wide, lo: 3 }, 2);
+        let (_, base) = make(Op::Zext(narrow), 64);
+        let (_, off) = make(Op::Const(5), 64);
+        let (load, _) = make(Op::PktLoad { base, off, bounds: Bounds::constant(5) }, 8);
+        let touch = Touches::default().of(&dfg, load).expect("bounded");
+        assert_eq!((touch.firsts, touch.bytes), (vec![5, 6, 7, 8], 1));
     }
 }
