@@ -143,8 +143,23 @@ fn explain(c: &Compared<'_>, status: &Status) -> Option<String> {
 
 fn explain_divergence(c: &Compared<'_>, d: &Divergence) -> String {
     let mut text = format!("{} (left: {}, right: {})\n", d.what, d.reference, d.engine);
-    let Mismatch::Packet { position, .. } = &d.what else {
-        return text;
+    if let Some(b) = &d.blame {
+        let _ = write!(text, "packet {}: this instruction {}", b.index, b.role);
+        if let (Some(pc), Some(insn)) = (b.place.pc, &b.place.insn) {
+            let _ = write!(text, ":\n  insn {pc}: {insn}");
+        }
+        if let Some(l) = &b.place.line {
+            let _ = write!(text, "\n  {}:{}: {}", l.file, l.line, l.text);
+        }
+        text.push('\n');
+        if let Some(form) = &b.form {
+            let _ = writeln!(text, "first form of the program that differs: {form}");
+        }
+    }
+    let position = match (&d.what, &d.blame) {
+        (Mismatch::Packet { position, .. }, _) => position,
+        (Mismatch::Map(_), Some(b)) => &b.position,
+        _ => return text,
     };
     if let Some(packet) = c.trace.packets.get(*position) {
         let _ = writeln!(text, "the packet as it arrived ({} bytes):", packet.bytes.len());

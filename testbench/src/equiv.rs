@@ -1,5 +1,6 @@
 //! The equivalence runner: the same trace on several engines, compared packet by packet, map by map, and cycle by cycle.
 
+use crate::blame::{blame, Blame};
 use crate::engine::{self, EngineError, EngineKind, Entry, Job, PacketRecord, Record};
 use crate::map_file::to_hex;
 use beeline_sim::outcome::{compare, Difference};
@@ -14,6 +15,8 @@ pub struct Divergence {
     pub engine: EngineKind,
     /// Where and how.
     pub what: Mismatch,
+    /// Which instruction has to do with it, and which form of the program is wrong, where that can be told.
+    pub blame: Option<Box<Blame>>,
 }
 
 /// How two records differ.
@@ -132,7 +135,11 @@ fn judge(
             ))
         };
     };
-    let diverged = |reference, what| Status::Diverged(Divergence { reference, engine: kind, what });
+    let diverged = |reference, what| {
+        let mut divergence = Divergence { reference, engine: kind, what, blame: None };
+        divergence.blame = blame(job, &divergence).map(Box::new);
+        Status::Diverged(divergence)
+    };
     if let Some(what) = compare_records(expected, record, job) {
         return diverged(*reference, what);
     }

@@ -6,11 +6,12 @@
 //! | [`flow`] | the compile flow, phase by phase |
 //! | [`engine`] | the engines ([`interp`], [`pipeline`], [`rtl`]) behind one result type |
 //! | [`pacing`] | input gaps and output back-pressure |
-//! | [`equiv`] | the equivalence runner |
+//! | [`equiv`], [`blame`] | the equivalence runner; where a difference comes from |
 //! | [`estimate`], [`area`] | rates, latency and area |
 //! | [`traffic`] | generated packets |
 
 pub mod area;
+pub mod blame;
 pub mod capture;
 pub mod engine;
 pub mod equiv;

@@ -195,7 +195,15 @@ fn a_broken_cell_is_caught() {
     e.compiled.design = broken(&e.compiled.design, "bl_value_ram.sv", FORWARD.0, FORWARD.1);
     let report = e.replay(&trace, &ENGINES, Pacing::FullRate);
     let (_, status) = report.engines.last().unwrap();
-    assert!(matches!(status, Status::Diverged(_)), "a lost update went unnoticed: {status:?}");
+    let Status::Diverged(divergence) = status else {
+        panic!("a lost update went unnoticed: {status:?}");
+    };
+    // The second packet is the first that needs the row of the packet ahead.
+    let blame = divergence.blame.as_ref().expect("a lost update can be placed");
+    assert_eq!(blame.index, 1, "{blame:?}");
+    assert!(blame.form.as_ref().is_some_and(|f| f.contains("Verilog")), "{blame:?}");
+    let line = blame.place.line.as_ref().expect("the example has line info");
+    assert!(line.text.contains("counter->"), "{line:?}");
 }
 
 /// The condition of the forwarding path in the value memory, and a broken one.
@@ -216,5 +224,10 @@ fn a_wrong_pass_is_caught() {
     let engines = [EngineKind::Interp, EngineKind::Pipeline];
     let report = e.replay(&e.trace, &engines, Pacing::FullRate);
     let (_, status) = report.engines.last().unwrap();
-    assert!(matches!(status, Status::Diverged(_)), "a wrong operation went unnoticed: {status:?}");
+    let Status::Diverged(divergence) = status else {
+        panic!("a wrong operation went unnoticed: {status:?}");
+    };
+    let blame = divergence.blame.as_ref().expect("a wrong byte can be placed");
+    assert!(blame.form.as_ref().is_some_and(|f| f.contains("compiled")), "{blame:?}");
+    assert!(blame.place.line.is_some(), "{blame:?}");
 }
