@@ -54,7 +54,7 @@ pub struct InstData {
     /// Its result, if it has one. Stores have none; every other operation has one.
     pub result: Option<Value>,
     /// Predicate (`i1`), in a `Pipeline` only. Of an effect: it happens only if this is 1; `None` means always.
-    /// Of a `MapLookup` or `MapLoad`: the result matters only if this is 1 (the operation itself is executed
+    /// Of a load or lookup: the result matters only if this is 1 (the operation itself is executed
     /// speculatively); written by `if_convert`, used and removed by `share_ports`, which lets exclusive accesses share
     /// a port. No other operation has one.
     pub pred: Option<Value>,

@@ -71,3 +71,16 @@ fn cut_and_changed_texts_never_panic() {
         }
     }
 }
+
+/// The example in the crate's page is what it claims to be.
+#[test]
+fn the_example_of_the_specification_is_valid() {
+    let page = include_str!("../src/lib.rs");
+    let lines = page.lines().filter_map(|l| l.strip_prefix("//!"));
+    let example =
+        lines.skip_while(|l| !l.contains("function count {")).take_while(|l| !l.contains("```"));
+    let text: String = example.map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l))).collect();
+    let func = parse_function(&text).unwrap();
+    let valid = beeline_ir::validate::validate_function(func).unwrap();
+    assert!(valid.to_string().contains("atomic_add"));
+}

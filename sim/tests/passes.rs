@@ -5,8 +5,13 @@
 mod support;
 
 use beeline_frontend::lift;
+use beeline_ir::if_convert::if_convert;
 use beeline_ir::passes::{optimize, Options};
-use beeline_ir::validate::validate_function;
+use beeline_ir::ports::share_ports;
+use beeline_ir::schedule::schedule;
+use beeline_ir::target::TargetDesc;
+use beeline_ir::text::{parse_function, parse_pipeline, parse_staged};
+use beeline_ir::validate::{validate_function, validate_pipeline, validate_staged};
 use beeline_ir::Function;
 use beeline_sim::exec::FunctionExec;
 use beeline_sim::{compare, compare_maps, Executor, Inputs, Interp, MapSet, Outcome, Packet};
@@ -74,3 +79,44 @@ macro_rules! examples {
 }
 
 examples!(dns_filter firewall icmp_echo ipip_encap l2_acl proto_counters router snap vlan);
+
+/// Every form of every example is valid, and prints and parses back to the same text.
+#[test]
+fn all_forms_are_valid_and_round_trip() {
+    let names = [
+        "dns_filter",
+        "firewall",
+        "icmp_echo",
+        "ipip_encap",
+        "l2_acl",
+        "proto_counters",
+        "router",
+        "snap",
+        "vlan",
+    ];
+    for name in names {
+        let mut function = lift::lift(&verified(name)).unwrap();
+        let text = function.to_string();
+        assert_eq!(
+            parse_function(&text).unwrap_or_else(|e| panic!("{name}: {e}")).to_string(),
+            text
+        );
+        optimize(&mut function, &Options::default(), &mut |_, _| ()).unwrap();
+        let mut pipeline = if_convert(&function).unwrap_or_else(|e| panic!("{name}: {}", e[0]));
+        share_ports(&mut pipeline).unwrap_or_else(|e| panic!("{name}: {}", e[0]));
+        let text = pipeline.to_string();
+        assert_eq!(
+            parse_pipeline(&text).unwrap_or_else(|e| panic!("{name}: {e}")).to_string(),
+            text
+        );
+        let pipeline =
+            validate_pipeline(pipeline).unwrap_or_else(|e| panic!("{name}: {e}")).into_inner();
+        let target = TargetDesc::built_in("xcup").unwrap();
+        let staged = schedule(pipeline, &target).unwrap_or_else(|e| panic!("{name}: {}", e[0]));
+        let text = staged.to_string();
+        assert_eq!(parse_staged(&text).unwrap_or_else(|e| panic!("{name}: {e}")).to_string(), text);
+        if let Err(faults) = validate_staged(staged) {
+            panic!("{name}: {faults}");
+        }
+    }
+}

@@ -32,7 +32,7 @@
 //!
 //! - **P1** An operation stands in the order once; values and their definitions point at each other; there are no block parameters.
 //! - **P2** A definition comes before its uses.
-//! - **P3** Only effects, `map_lookup` and `map_load` have predicates, all of them `i1`.
+//! - **P3** Only effects, loads and lookups have predicates, all of them `i1`.
 //! - **P4** The values of the verdict are defined integers.
 //!
 //! The order of effects on one state is the order of the list, by definition.

@@ -5,7 +5,6 @@ use super::ops::check_inst;
 use super::Validated;
 use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Inst, Value};
-use crate::op::Op;
 use crate::pipeline::Pipeline;
 use std::collections::BTreeSet;
 
@@ -47,8 +46,7 @@ pub(super) fn check_pipeline(pipeline: &Pipeline, sink: &mut Sink) -> bool {
             sink.require(ok, site, "P1", || format!("{v} is not defined here"));
         }
         if let Some(p) = data.pred {
-            let may = data.op.has_effect()
-                || matches!(data.op, Op::MapLookup { .. } | Op::MapLoad { .. });
+            let may = data.op.has_effect() || data.op.reads_state();
             sink.require(may, site, "P3", || "this operation has no predicate".into());
             sink.require(dfg.ty(p) == Ty::Int(1), site, "P3", || {
                 format!("the predicate {p} is not i1")
