@@ -83,7 +83,7 @@ pub enum PtrKind {
 /// What is known of a register, joined over all explored states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegFact {
-    /// Not initialised, or of different incompatible types on different paths: not usable.
+    /// Not initialised, or of different incompatible types on different paths, or not read later: not usable.
     Unusable,
     /// A number.
     Scalar(ScalarRange),

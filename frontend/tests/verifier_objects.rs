@@ -20,9 +20,9 @@ fn examples() -> Vec<PathBuf> {
 }
 
 fn verified(path: &Path) -> VerifiedProgram {
-    let bytes = std::fs::read(path).unwrap();
-    let object = load(&bytes, "object").unwrap();
-    let program = object.program(None).unwrap();
+    let bytes = std::fs::read(path).expect("a readable object");
+    let object = load(&bytes, "object").expect("a sound object");
+    let program = object.program(None).expect("one program");
     verifier::verify(program).unwrap_or_else(|found| {
         let text: Vec<String> = found.iter().map(|d| d.to_string()).collect();
         panic!("{}:\n{}", path.display(), text.join("\n"))

@@ -100,7 +100,7 @@ impl Sharing {
     /// True if at most one of the two matters for any packet: their order is then free.
     fn never_both(&mut self, a: Inst, b: Inst) -> bool {
         match (self.when.get(&a), self.when.get(&b)) {
-            (Some(&a), Some(&b)) => self.e.conditions.bdd.exclusive(a, b),
+            (Some(&a), Some(&b)) => self.e.conditions.exclusive(a, b),
             _ => false,
         }
     }
@@ -126,7 +126,7 @@ impl Sharing {
     /// Puts `new` into the first of `groups` that excludes it and does not wait for it, or behind them.
     fn add_to_groups(&mut self, groups: &mut Vec<Group>, new: Group) {
         for g in groups.iter_mut() {
-            let exclusive = self.e.conditions.bdd.exclusive(g.when, new.when);
+            let exclusive = self.e.conditions.exclusive(g.when, new.when);
             if exclusive
                 && !self.waits(&new.members, &g.members)
                 && !self.waits(&g.members, &new.members)
@@ -229,7 +229,7 @@ impl Sharing {
     /// Puts `new` into the first set of entries whose accesses exclude its own, or into a set of its own.
     fn add_entry(&mut self, sets: &mut Vec<Vec<Group>>, new: Group) {
         for set in sets.iter_mut() {
-            let exclusive = set.iter().all(|g| self.e.conditions.bdd.exclusive(g.when, new.when));
+            let exclusive = set.iter().all(|g| self.e.conditions.exclusive(g.when, new.when));
             let members: Vec<Inst> = set.iter().flat_map(|g| g.members.iter().copied()).collect();
             if exclusive
                 && !self.entry_waits(&new, &members)

@@ -36,6 +36,8 @@ pub struct Expr {
     text: String,
     bits: u32,
     form: Form,
+    /// Text of the opposite, of a comparison.
+    opposite: Option<String>,
     refs: Vec<Ref>,
 }
 
@@ -43,7 +45,13 @@ impl Expr {
     /// The literal `value`, of 1 to 64 bits.
     pub fn constant(value: u64, bits: u32) -> Self {
         let value = value & low_mask(bits as u8);
-        Self { text: literal(value, bits), bits, form: Form::Const(value), refs: Vec::new() }
+        Self {
+            text: literal(value, bits),
+            bits,
+            form: Form::Const(value),
+            opposite: None,
+            refs: Vec::new(),
+        }
     }
 
     /// A zero of any width.
@@ -51,7 +59,13 @@ impl Expr {
         if bits <= 64 {
             return Self::constant(0, bits);
         }
-        Self { text: format!("{bits}'d0"), bits, form: Form::Closed, refs: Vec::new() }
+        Self {
+            text: format!("{bits}'d0"),
+            bits,
+            form: Form::Closed,
+            opposite: None,
+            refs: Vec::new(),
+        }
     }
 
     /// The whole of a signal of `bits` bits.
@@ -71,12 +85,12 @@ impl Expr {
         };
         let signal = name.to_owned();
         let refs = vec![Ref { signal: signal.clone(), lo, bits }];
-        Self { text, bits, form: Form::Slice { signal, width, lo }, refs }
+        Self { text, bits, form: Form::Slice { signal, width, lo }, opposite: None, refs }
     }
 
     /// Free text that needs no parentheses and reads all of `parts`.
     pub fn closed(text: String, bits: u32, parts: &[&Expr]) -> Self {
-        Self { text, bits, form: Form::Closed, refs: refs_of(parts) }
+        Self { text, bits, form: Form::Closed, opposite: None, refs: refs_of(parts) }
     }
 
     /// The text.
@@ -145,31 +159,55 @@ impl Expr {
     pub fn binary(op: &'static str, a: &Expr, b: &Expr) -> Self {
         debug_assert_eq!(a.bits, b.bits, "{} {op} {}", a.text, b.text);
         let text = format!("{} {op} {}", a.operand(op), b.operand(op));
-        Self { text, bits: a.bits, form: Form::Open(op), refs: refs_of(&[a, b]) }
+        Self { text, bits: a.bits, form: Form::Open(op), opposite: None, refs: refs_of(&[a, b]) }
     }
 
     /// `a op amount`, a shift by an amount of any width.
     pub fn shift(op: &'static str, a: &Expr, amount: &Expr) -> Self {
         let text = format!("{} {op} {}", a.operand(op), amount.operand(op));
-        Self { text, bits: a.bits, form: Form::Open(op), refs: refs_of(&[a, amount]) }
+        Self {
+            text,
+            bits: a.bits,
+            form: Form::Open(op),
+            opposite: None,
+            refs: refs_of(&[a, amount]),
+        }
     }
 
     /// `a op b`, a comparison of equal widths, one bit.
     pub fn compare(op: &'static str, a: &Expr, b: &Expr) -> Self {
-        Self { bits: 1, ..Self::binary(op, a, b) }
+        debug_assert_eq!(a.bits, b.bits, "{} {op} {}", a.text, b.text);
+        Self::comparison(op, a.operand(op), b.operand(op), &[a, b])
     }
 
     /// `a op b` on signed operands, one bit.
     pub fn compare_signed(op: &'static str, a: &Expr, b: &Expr) -> Self {
-        debug_assert_eq!(a.bits, b.bits);
-        let text = format!("{} {op} {}", a.signed(), b.signed());
-        Self { text, bits: 1, form: Form::Open(op), refs: refs_of(&[a, b]) }
+        debug_assert_eq!(a.bits, b.bits, "{} {op} {}", a.text, b.text);
+        Self::comparison(op, a.signed(), b.signed(), &[a, b])
+    }
+
+    fn comparison(op: &'static str, a: String, b: String, parts: &[&Expr]) -> Self {
+        let opposite = match op {
+            "==" => "!=",
+            "!=" => "==",
+            "<" => ">=",
+            "<=" => ">",
+            ">" => "<=",
+            _ => "<",
+        };
+        Self {
+            text: format!("{a} {op} {b}"),
+            bits: 1,
+            form: Form::Open(op),
+            opposite: Some(format!("{a} {opposite} {b}")),
+            refs: refs_of(parts),
+        }
     }
 
     /// Arithmetic right shift; sheltered from unsigned neighbours.
     pub fn shift_signed(a: &Expr, amount: &Expr) -> Self {
         let text = format!("$unsigned({} >>> {})", a.signed(), amount.operand(">>>"));
-        Self { text, bits: a.bits, form: Form::Closed, refs: refs_of(&[a, amount]) }
+        Self { text, bits: a.bits, form: Form::Closed, opposite: None, refs: refs_of(&[a, amount]) }
     }
 
     fn signed(&self) -> String {
@@ -194,7 +232,13 @@ impl Expr {
             None => {}
         }
         let text = format!("{} ? {} : {}", cond.operand("?"), a.operand("?"), b.operand("?"));
-        Self { text, bits: a.bits, form: Form::Open("?"), refs: refs_of(&[cond, a, b]) }
+        Self {
+            text,
+            bits: a.bits,
+            form: Form::Open("?"),
+            opposite: None,
+            refs: refs_of(&[cond, a, b]),
+        }
     }
 
     /// Logical and of single bits, simplified.
@@ -222,11 +266,14 @@ impl Expr {
         if let Some(c) = a.as_const() {
             return Self::constant(c ^ 1, 1);
         }
+        if let Some(text) = &a.opposite {
+            return Self { text: text.clone(), opposite: Some(a.text.clone()), ..a.clone() };
+        }
         let text = match a.form {
             Form::Open(_) => format!("!({})", a.text),
             _ => format!("!{}", a.text),
         };
-        Self { text, bits: 1, form: Form::Closed, refs: a.refs.clone() }
+        Self { text, bits: 1, form: Form::Closed, opposite: None, refs: a.refs.clone() }
     }
 
     /// Concatenation, most significant part first (as Verilog writes it). Neighbouring parts of one signal and
@@ -245,7 +292,7 @@ impl Expr {
         let text = joined.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join(", ");
         let bits = joined.iter().map(|e| e.bits).sum();
         let refs = joined.into_iter().flat_map(|e| e.refs).collect();
-        Self { text: format!("{{{text}}}"), bits, form: Form::Closed, refs }
+        Self { text: format!("{{{text}}}"), bits, form: Form::Closed, opposite: None, refs }
     }
 
     /// `{high, low}` as one part, if the two are neighbours.

@@ -21,19 +21,28 @@ impl StageEmitter<'_> {
             Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
                 let layout = &self.layout.maps[map.index()];
                 let index = self.array_index(inst, key);
-                let limit = Expr::constant(layout.rows, index.bits()).as_count();
-                let hit = Expr::compare("<", &index, &limit);
-                let slot = index.extract(0, layout.slot_bits);
-                self.define(inst, &Expr::concat(vec![hit, slot]));
+                // An index that is too narrow to miss is not compared.
+                let hit = match layout.rows >> index.bits() {
+                    0 => {
+                        let limit = Expr::constant(layout.rows, index.bits()).as_count();
+                        Expr::compare("<", &index, &limit)
+                    }
+                    _ => Expr::constant(1, 1),
+                };
+                self.define(inst, &Expr::concat(vec![hit, index.resize(layout.slot_bits)]));
             }
             _ => {}
         }
     }
 
-    /// The 32-bit index of an array map, as something that parts can be selected from.
+    /// The index of an array map, as something that parts can be selected from, without leading zeros.
     fn array_index(&mut self, inst: Inst, key: &[Value]) -> Expr {
+        let dfg = &self.layout.staged.pipeline.dfg;
         if let [single] = key {
-            return self.selectable(*single);
+            return match dfg.def(*single) {
+                Some(Op::Zext(inner)) if self.is_at_hand(*inner) => self.selectable(*inner),
+                _ => self.selectable(*single),
+            };
         }
         let parts = key.iter().rev().map(|v| self.operand(*v)).collect();
         let index = Expr::concat(parts);

@@ -241,6 +241,11 @@ impl<'a> StageEmitter<'a> {
         });
     }
 
+    /// True if `v` has come into this stage or been made here, and has not been folded away.
+    pub(super) fn is_at_hand(&self, v: Value) -> bool {
+        self.exprs[v].is_some()
+    }
+
     /// The number that `v` always is, as far as this stage sees.
     pub(super) fn known(&self, v: Value) -> Option<u64> {
         let dfg = &self.layout.staged.pipeline.dfg;

@@ -112,7 +112,10 @@ impl<'p> Explorer<'p> {
         if let Some(diagnostic) = self.stack_complaint() {
             return Err(Box::new(Stopped { diagnostic, generalised: None, walked: self.walked }));
         }
-        Ok((self.recorder.into_facts(self.walked), self.warnings.into_values().collect()))
+        Ok((
+            self.recorder.into_facts(self.live, self.walked),
+            self.warnings.into_values().collect(),
+        ))
     }
 
     /// One instruction of `state`; false if its path has ended.

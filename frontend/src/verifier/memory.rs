@@ -181,13 +181,13 @@ impl Explorer<'_> {
         }
     }
 
-    /// Loads and stores of the stack are aligned to their size.
-    fn check_stack_alignment(&self, base: &Value, off: i64, size: u32) -> Checked {
+    /// Accesses of the stack, and atomic ones, are aligned to their size.
+    pub(super) fn check_alignment(&self, base: &Value, off: i64, size: u32) -> Checked {
         let at = super::tnum::Tnum::constant((i64::from(base.off) + off) as u64).add(base.var.t);
         if at.is_aligned(size) {
             return Ok(());
         }
-        Err(refuse("BL0325", format!("the stack access is not aligned to its {size} bytes"))
+        Err(refuse("BL0325", format!("the access is not aligned to its {size} bytes"))
             .found(format!("{} at offset {off:+}", describe(self.program, base))))
     }
 
@@ -209,7 +209,7 @@ impl Explorer<'_> {
         let stack = self.check_access(&name, &base, off, bytes, Access::Read)?;
         let value = match stack {
             Some(at) => {
-                self.check_stack_alignment(&base, off, bytes)?;
+                self.check_alignment(&base, off, bytes)?;
                 self.read_stack(state, at, bytes)?
             }
             None => self
@@ -272,7 +272,7 @@ impl Explorer<'_> {
         let value = self.operand(state, src)?;
         let stack = self.check_access(&format!("r{}", dst.0), &base, off, bytes, Access::Write)?;
         let Some(at) = stack else { return Ok(()) };
-        self.check_stack_alignment(&base, off, bytes)?;
+        self.check_alignment(&base, off, bytes)?;
         if value.kind.is_pointer() {
             if bytes != 8 {
                 return Err(refuse("BL0330", "part of a pointer is stored on the stack")

@@ -1,5 +1,6 @@
 //! Collection of facts while states are explored.
 
+use super::liveness::Liveness;
 use super::stack::FRAME_BYTES;
 use super::state::State;
 use crate::facts::{CallCtx, Context, Facts, InsnFacts, RegFact, ScalarRange};
@@ -104,7 +105,16 @@ impl Recorder {
     }
 
     /// The facts, once exploration has ended.
-    pub(super) fn into_facts(self, insns_walked: u64) -> Facts {
+    ///
+    /// Only registers that are read later have any: a state that was left because an older one covers it was compared
+    /// on those alone.
+    pub(super) fn into_facts(mut self, live: &Liveness, insns_walked: u64) -> Facts {
+        for (pc, facts) in self.insns.iter_mut().flatten() {
+            let read_later = live.before(*pc) | 1 << Reg::R10.0;
+            for (_, fact) in (0..).zip(&mut facts.regs).filter(|(r, _)| read_later >> r & 1 == 0) {
+                *fact = RegFact::Unusable;
+            }
+        }
         let stack_bytes = self.contexts().map(|(ctx, _)| self.chain_bytes(ctx)).max().unwrap_or(0);
         let tables = self.insns.into_iter().enumerate();
         let insns = tables

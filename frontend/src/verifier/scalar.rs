@@ -123,6 +123,23 @@ impl Scalar {
             self.umin = self.umin.max(self.smin as u64);
             self.umax = self.umax.min(self.smax as u64);
         }
+        // A signed range across zero is two unsigned pieces; the unsigned range may rule one of them out.
+        if self.smin < 0 && self.smax >= 0 {
+            if self.umin > self.smax as u64 {
+                self.umin = self.umin.max(self.smin as u64);
+            }
+            if self.umax < self.smin as u64 {
+                self.umax = self.umax.min(self.smax as u64);
+            }
+        }
+        if self.smin32 < 0 && self.smax32 >= 0 {
+            if self.umin32 > self.smax32 as u32 {
+                self.umin32 = self.umin32.max(self.smin32 as u32);
+            }
+            if self.umax32 < self.smin32 as u32 {
+                self.umax32 = self.umax32.min(self.smax32 as u32);
+            }
+        }
         if self.umin32 as i32 <= self.umax32 as i32 {
             self.smin32 = self.smin32.max(self.umin32 as i32);
             self.smax32 = self.smax32.min(self.umax32 as i32);

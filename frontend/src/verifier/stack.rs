@@ -17,13 +17,13 @@ pub(super) enum Byte {
     Zero,
 }
 
-/// A register value stored in a slot: all 8 bytes, or a scalar in one half.
+/// A register value stored in a slot: all 8 bytes, or a number in an aligned part of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spill {
     pub(super) value: Value,
-    /// First byte within the slot: 0 or 4.
+    /// First byte within the slot.
     pub(super) at: usize,
-    /// 4 or 8.
+    /// 1, 2, 4 or 8 bytes.
     pub(super) size: usize,
 }
 
@@ -102,11 +102,12 @@ impl Stack {
         slot.forget_spill_at(at, at + size);
         let zero = value.as_constant().is_some_and(|c| c & super::tnum::ones(8 * size as u32) == 0);
         slot.bytes[at..at + size].fill(if zero { Byte::Zero } else { Byte::Any });
-        let keep = size == 8 || (size == 4 && value.is_scalar());
+        let keep = size == 8 || value.is_scalar();
         if keep && !zero {
+            let bits = 8 * size as u32;
             let mut value = *value;
-            if size == 4 && value.var.umax > u64::from(u32::MAX) {
-                value = Value::scalar(value.var.zext32());
+            if size < 8 && value.var.umax > super::tnum::ones(bits) {
+                value = Value::scalar(value.var.zext(bits));
             }
             slot.spill = Some(Spill { value, at, size });
         }

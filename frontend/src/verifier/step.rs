@@ -120,10 +120,10 @@ impl Explorer<'_> {
                 let result = Value::scalar(alu::binary(op, width, &a.var, &b.var));
                 with_distance(result, op, width, &a, &b)
             }
-            (false, false) if op == AluOp::Sub => Value::scalar(match width {
-                Width::W64 => Scalar::UNKNOWN,
-                Width::W32 => Scalar::of_bytes(4),
-            }),
+            (_, false) if op == AluOp::Sub && width == Width::W32 => {
+                Value::scalar(Scalar::of_bytes(4))
+            }
+            (false, false) if op == AluOp::Sub => Value::unknown(),
             (false, false) => {
                 return Err(refuse(
                     "BL0310",
@@ -209,6 +209,9 @@ impl Explorer<'_> {
                 "atomic operations work on map values and the stack only",
             )
             .found(describe(self.program, &pointer)));
+        }
+        if pointer.kind.is_pointer() {
+            self.check_alignment(&pointer, off.into(), size.bytes())?;
         }
         if kind == AtomicKind::LoadAcquire {
             let value = self.load(state, size, false, src, off)?;

@@ -2,6 +2,7 @@
 
 mod asm;
 mod cases;
+mod exec;
 mod kernel;
 mod objects;
 mod random;

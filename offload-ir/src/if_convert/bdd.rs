@@ -95,6 +95,21 @@ impl Bdd {
         self.and(f, g) == BoolFn::FALSE
     }
 
+    /// The variables that `f` depends on, ascending.
+    pub fn support(&self, f: BoolFn) -> std::collections::BTreeSet<u32> {
+        let mut seen = std::collections::HashSet::new();
+        let mut vars = std::collections::BTreeSet::new();
+        let mut work = vec![f];
+        while let Some(f) = work.pop() {
+            if !f.is_const() && seen.insert(f) {
+                let d = self.nodes[f.0 as usize];
+                vars.insert(d.var);
+                work.extend([d.hi, d.lo]);
+            }
+        }
+        vars
+    }
+
     /// `cond ? f : g`
     pub fn ite(&mut self, cond: BoolFn, f: BoolFn, g: BoolFn) -> BoolFn {
         if f == g || cond == BoolFn::TRUE {

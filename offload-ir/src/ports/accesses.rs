@@ -74,7 +74,7 @@ impl Sharing {
             }
             let blocked = group[..n].iter().any(|earlier| {
                 earlier.access.conflicts(&load.access)
-                    && !self.e.conditions.bdd.exclusive(earlier.when, load.when)
+                    && !self.e.conditions.exclusive(earlier.when, load.when)
             });
             if blocked {
                 continue;
@@ -150,10 +150,10 @@ impl Sharing {
         let shape = self.shape(group[n].access.inst, used)?;
         (0..n).rev().find(|&m| {
             self.shape(group[m].access.inst, used) == Some(shape)
-                && self.e.conditions.bdd.exclusive(group[m].when, group[n].when)
+                && self.e.conditions.exclusive(group[m].when, group[n].when)
                 && group[m + 1..n].iter().all(|between| {
                     !between.access.conflicts(&group[m].access)
-                        || self.e.conditions.bdd.exclusive(between.when, group[m].when)
+                        || self.e.conditions.exclusive(between.when, group[m].when)
                 })
         })
     }

@@ -39,7 +39,10 @@ fn table(rng: &mut Rng, options: &Options, n: usize) -> MapUse {
         MapKind::PercpuHash,
     ];
     if options.software_only {
-        kinds.extend([MapKind::LruHash, MapKind::LruPercpuHash, MapKind::LpmTrie]);
+        kinds.push(MapKind::LpmTrie);
+    }
+    if options.lru {
+        kinds.extend([MapKind::LruHash, MapKind::LruPercpuHash]);
     }
     let kind = *rng.pick(&kinds);
     let key = match kind {

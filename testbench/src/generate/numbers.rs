@@ -4,8 +4,9 @@ use super::function::{Function, R0};
 use super::state::Held;
 use beeline_frontend::insn::{AluOp, Callee, Insn, Operand, Reg, Size, Swap, Width};
 
-/// Helpers without arguments that return a number: time, random number, CPU.
-const HELPERS: [u32; 3] = [5, 7, 8];
+const KTIME_GET_NS: u32 = 5;
+const GET_PRANDOM_U32: u32 = 7;
+const GET_SMP_PROCESSOR_ID: u32 = 8;
 const JIFFIES64: u32 = 118;
 
 impl Function<'_, '_> {
@@ -112,10 +113,15 @@ impl Function<'_, '_> {
             self.state.set(dst, Held::Number(None));
             return;
         }
-        let helper = match self.options().software_only && self.rng.percent(25) {
-            true => JIFFIES64,
-            false => *self.rng.pick(&HELPERS),
-        };
+        let options = self.options();
+        let mut helpers = vec![GET_SMP_PROCESSOR_ID];
+        if options.host {
+            helpers.extend([KTIME_GET_NS, GET_PRANDOM_U32]);
+        }
+        if options.host && options.software_only {
+            helpers.push(JIFFIES64);
+        }
+        let helper = *self.rng.pick(&helpers);
         self.code.push(Insn::Call(Callee::Helper(helper)));
         self.state.clobber();
         self.state.set(R0, Held::Number(None));

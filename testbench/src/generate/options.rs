@@ -38,8 +38,12 @@ pub struct Options {
     pub free_state: bool,
     /// `bpf_map_update_elem` and `bpf_map_delete_elem`.
     pub updates: bool,
-    /// Map kinds and helpers that only software has: LRU and LPM maps, redirect flags, `bpf_jiffies64`.
+    /// Map kinds and helpers that only software has: LPM maps, redirect flags, `bpf_jiffies64`.
     pub software_only: bool,
+    /// LRU maps.
+    pub lru: bool,
+    /// Time and random numbers.
+    pub host: bool,
 }
 
 impl Options {
@@ -64,6 +68,8 @@ impl Options {
             free_state: false,
             updates: false,
             software_only: false,
+            lru: false,
+            host: true,
         }
     }
 
@@ -81,7 +87,12 @@ impl Options {
 
     /// What the bytecode interpreter can run.
     pub fn full() -> Self {
-        Self { updates: true, software_only: true, ..Self::function() }
+        Self { updates: true, software_only: true, lru: true, ..Self::function() }
+    }
+
+    /// What the kernel's test interface can show: it has its own time and random numbers, and LRU maps forget in its own order.
+    pub fn kernel() -> Self {
+        Self { lru: false, host: false, ..Self::full() }
     }
 
     /// Small hardware programs, for engines that take seconds to build.
@@ -89,13 +100,14 @@ impl Options {
         Self { statements: 10, reach: 80, functions: 1, maps: 2, ..Self::hardware() }
     }
 
-    /// The options of that name: `hardware`, `small`, `function` or `full`.
+    /// The options of that name: `hardware`, `small`, `function`, `full` or `kernel`.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "hardware" => Some(Self::hardware()),
             "small" => Some(Self::small()),
             "function" => Some(Self::function()),
             "full" => Some(Self::full()),
+            "kernel" => Some(Self::kernel()),
             _ => None,
         }
     }
