@@ -6,6 +6,15 @@ use crate::entities::{Inst, Value};
 use crate::op::{AtomicOp, BinOp, CmpOp, Op};
 use crate::target::TargetDesc;
 
+/// Bits of `v` that are not known to be zero because of an extension.
+fn significant(dfg: &Dfg, v: Value) -> u32 {
+    match dfg.def(v) {
+        Some(Op::Zext(a)) => u32::from(dfg.bits(*a)),
+        Some(Op::Const(c)) => 64 - c.leading_zeros(),
+        _ => u32::from(dfg.bits(v)),
+    }
+}
+
 /// Delays of one target.
 #[derive(Clone, Copy)]
 pub struct Delays<'a>(pub &'a TargetDesc);
@@ -131,7 +140,7 @@ impl Delays<'_> {
             BinOp::Add | BinOp::Sub => self.carry(bits),
             BinOp::Shl | BinOp::LShr | BinOp::AShr if by_constant => 0,
             BinOp::Shl | BinOp::LShr | BinOp::AShr => self.choice(bits as usize),
-            BinOp::Mul => match bits {
+            BinOp::Mul => match significant(dfg, a).max(significant(dfg, b)).min(bits) {
                 0..=18 => self.0.dsp_ps,
                 19..=35 => 2 * self.0.dsp_ps + self.carry(bits),
                 _ => 3 * self.0.dsp_ps + 2 * self.carry(bits),

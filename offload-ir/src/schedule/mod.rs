@@ -1,11 +1,12 @@
 //! Scheduling: `Pipeline` to `StagedPipeline`.
 //!
-//! The pipeline and the target become a [`problem::Problem`], which is checked, solved exactly and verified; the solution is laid
+//! What takes longer than a stage is lowered to smaller operations; pipeline and target become a [`problem::Problem`], which is checked, solved exactly and verified; the solution is laid
 //! out as stages with their registers.
 
 mod bytes;
 mod delay;
 pub mod deps;
+mod lower;
 mod model;
 pub mod problem;
 mod refusal;
@@ -35,6 +36,7 @@ pub fn schedule(
     pipeline: Pipeline,
     target: &TargetDesc,
 ) -> Result<StagedPipeline, Vec<Diagnostic>> {
+    let pipeline = lower::lower(pipeline, target);
     let window = Window::new(&pipeline)?;
     let model = Model::new(&pipeline, &window, target);
     let solution =

@@ -321,7 +321,7 @@ impl<'a> Compiler<'a> {
                 let (dst, bits) = (self.fresh(v), self.dfg.bits(v));
                 match exact {
                     Some(at) => Micro::Load { dst, at, mask: low_mask(bits) },
-                    None => Micro::LoadAt { dst, coord, n: bits / 8 },
+                    None => Micro::LoadAt { dst, coord, mask: low_mask(bits), n: bits / 8 },
                 }
             }
             Op::PktStore { base, off, value, .. } => {

@@ -43,13 +43,13 @@ pub(super) fn leave(
         let what = format!("a packet from {start} to {end} leaves");
         return Err(Fault { at: "the verdict".into(), what });
     }
+    let (from, to) = (start.max(0), end.min(valid_end).min(original.len() as i64));
+    arena.resize(begin + (from.min(end) - start) as usize, 0);
+    if from < to {
+        arena.extend_from_slice(&original[from as usize..to as usize]);
+    }
     arena.resize(begin + (end - start) as usize, 0);
     let out = &mut arena[begin..];
-    let (from, to) = (start.max(0), end.min(valid_end).min(original.len() as i64));
-    if from < to {
-        out[(from - start) as usize..(to - start) as usize]
-            .copy_from_slice(&original[from as usize..to as usize]);
-    }
     let buffer = frame.buffer(lane);
     for patch in &program.patches {
         if patch.preds.is_empty() || patch.preds.iter().any(|&p| frame.get(p, lane) == 1) {

@@ -1,13 +1,14 @@
 //! The data side: the values of sixteen packets side by side, and the execution of micro-operations on them.
 
+mod state;
+
 use super::compile::Program;
-use super::op::{Atomic, Coord, Micro, Pair, Place, Row};
+use super::op::{Micro, Pair, Row};
 use super::Arrival;
-use crate::map::{MapSet, Slot};
+use crate::map::MapSet;
 use crate::outcome::Fault;
 use crate::trace::Inputs;
 use beeline_ir::analysis::arith::binary;
-use beeline_ir::op::{AtomicOp, Input};
 
 /// Packets side by side.
 pub(super) const LANES: usize = 16;
@@ -32,6 +33,8 @@ pub(super) struct Frame {
     window_end: usize,
     inputs: [Inputs; LANES],
     lengths: [u32; LANES],
+    /// The key of a lookup under construction.
+    key: Box<[u8; MAX_KEY + 8]>,
 }
 
 impl Frame {
@@ -50,6 +53,7 @@ impl Frame {
             window_end,
             inputs: [Inputs::default(); LANES],
             lengths: [0; LANES],
+            key: Box::new([0; MAX_KEY + 8]),
         }
     }
 
@@ -149,6 +153,14 @@ impl Frame {
                 self.single::<ALL>(dst, key, lane, |k| if k < entries { k + 1 } else { 0 });
             }
             Micro::Load { dst, at, mask } => self.load_fixed::<ALL>(dst, at as usize, mask, lane),
+            Micro::Input { dst, input } => self.input(dst, input),
+            Micro::Store { pred, at, value, n } if ALL => {
+                self.store_fixed(pred, at as usize, value, n)
+            }
+            Micro::LoadAt { dst, coord, mask, n } if ALL => {
+                (0..lane).for_each(|lane| self.load_at(dst, coord, mask, n, lane));
+            }
+            Micro::MapLoad { dst, place } if ALL => self.map_loads(dst, place, lane, maps)?,
             Micro::Forget { row, with } => self.rows[row as usize] = [with; LANES],
             _ => {
                 let lanes = if ALL { 0..lane } else { lane..lane + 1 };
@@ -223,156 +235,5 @@ impl Frame {
         } else {
             dst[lane] = word(&self.window[lane * self.stride..][..self.stride]);
         }
-    }
-
-    /// The operations that go lane by lane.
-    fn lane_step(&mut self, op: &Micro, lane: usize, maps: &mut MapSet) -> Result<(), Fault> {
-        match op {
-            Micro::Input { dst, input } => {
-                self.rows[*dst as usize][lane] = self.input(*input, lane)
-            }
-            Micro::LoadAt { dst, coord, n } => {
-                let at = self.place(*coord, *n, lane);
-                let buffer = &self.window[lane * self.stride..][..self.stride];
-                let mut bytes = [0; 8];
-                if let Some(at) = at {
-                    bytes[..*n as usize].copy_from_slice(&buffer[at..at + *n as usize]);
-                }
-                self.rows[*dst as usize][lane] = u64::from_le_bytes(bytes);
-            }
-            Micro::Store { pred, at, value, n } => {
-                if self.get(*pred, lane) == 1 {
-                    self.write(*at as usize, *value, *n, lane);
-                }
-            }
-            Micro::StoreAt { pred, coord, value, n } => {
-                if self.get(*pred, lane) == 1 {
-                    let at = self
-                        .place(*coord, *n, lane)
-                        .ok_or_else(|| self.astray("store", *coord, lane))?;
-                    self.write(at, *value, *n, lane);
-                }
-            }
-            Micro::Zero { pred, from, to } => {
-                if self.get(*pred, lane) == 1 {
-                    self.zero(self.get(*from, lane) as i64, self.get(*to, lane) as i64, lane);
-                }
-            }
-            Micro::Lookup { dst, map, key } => {
-                self.rows[*dst as usize][lane] = self.lookup(*map as usize, key, lane, maps);
-            }
-            Micro::MapLoad { dst, place } => {
-                self.rows[*dst as usize][lane] = self.map_load(*place, lane, maps)
-            }
-            Micro::MapStore { pred, place, value } => {
-                if self.get(*pred, lane) == 1 {
-                    self.map_store(*place, self.get(*value, lane), lane, maps)?;
-                }
-            }
-            Micro::Atomic(atomic) => self.atomic(atomic, lane, maps)?,
-            Micro::ForgetByte { at } => self.window[lane * self.stride + *at as usize] = 0xa5,
-            _ => unreachable!("executed for all lanes at once"),
-        }
-        Ok(())
-    }
-
-    fn input(&self, input: Input, lane: usize) -> u64 {
-        let i = &self.inputs[lane];
-        match input {
-            Input::PacketLen => u64::from(self.lengths[lane]) & 0xffff,
-            Input::IngressIfindex => i.ingress_ifindex.into(),
-            Input::RxQueueIndex => i.rx_queue_index.into(),
-            Input::TimeNs => i.time_ns,
-            Input::CpuId => i.cpu.into(),
-            Input::PacketIndex => i.packet_index.into(),
-            Input::Seed => i.seed.into(),
-        }
-    }
-
-    /// Place of `n` bytes in the window buffer, if they lie in it.
-    fn place(&self, coord: Coord, n: u8, lane: usize) -> Option<usize> {
-        let c = self.get(coord.base, lane).wrapping_add(self.get(coord.off, lane)) as i64;
-        let at = usize::try_from(c.checked_add(self.headroom as i64)?).ok()?;
-        (at.checked_add(n.into())? <= self.window_end).then_some(at)
-    }
-
-    fn astray(&self, what: &str, coord: Coord, lane: usize) -> Fault {
-        let c = self.get(coord.base, lane).wrapping_add(self.get(coord.off, lane)) as i64;
-        Fault {
-            at: "the packet window".into(),
-            what: format!("a {what} at coordinate {c}, outside the window"),
-        }
-    }
-
-    fn write(&mut self, at: usize, value: Row, n: u8, lane: usize) {
-        let bytes = self.get(value, lane).to_le_bytes();
-        self.window[lane * self.stride + at..][..n as usize].copy_from_slice(&bytes[..n as usize]);
-    }
-
-    fn zero(&mut self, from: i64, to: i64, lane: usize) {
-        let place = |c: i64| {
-            c.saturating_add(self.headroom as i64).clamp(0, self.window_end as i64) as usize
-        };
-        let (from, to) = (place(from), place(to));
-        if from < to {
-            self.window[lane * self.stride..][from..to].fill(0);
-        }
-    }
-
-    fn lookup(&self, map: usize, key: &[(Row, u8)], lane: usize, maps: &mut MapSet) -> u64 {
-        let mut bytes = [0; MAX_KEY + 8];
-        let mut end = 0;
-        for &(row, n) in key {
-            bytes[end..end + 8].copy_from_slice(&self.get(row, lane).to_le_bytes());
-            end += usize::from(n);
-        }
-        maps.lookup(map, &bytes[..end]).map_or(0, |slot| u64::from(slot) + 1)
-    }
-
-    fn slot(&self, place: Place, lane: usize) -> Option<Slot> {
-        self.get(place.entry, lane).checked_sub(1).map(|s| s as Slot)
-    }
-
-    fn map_load(&self, place: Place, lane: usize, maps: &MapSet) -> u64 {
-        let off = self.get(place.off, lane) as i64;
-        self.slot(place, lane)
-            .map_or(0, |slot| maps.peek(place.map as usize, slot, off, place.n.into()))
-    }
-
-    fn map_store(
-        &self,
-        place: Place,
-        value: u64,
-        lane: usize,
-        maps: &mut MapSet,
-    ) -> Result<(), Fault> {
-        let off = self.get(place.off, lane) as i64;
-        match self.slot(place, lane) {
-            Some(slot) if !maps.poke(place.map as usize, slot, off, place.n.into(), value) => {
-                let at = format!("map {}", maps.name(place.map as usize));
-                Err(Fault { at, what: format!("a store at offset {off}, outside the value") })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn atomic(&mut self, a: &Atomic, lane: usize, maps: &mut MapSet) -> Result<(), Fault> {
-        if self.get(a.pred, lane) == 0 {
-            self.rows[a.dst as usize][lane] = 0;
-            return Ok(());
-        }
-        let old = self.map_load(a.place, lane, maps);
-        let value = self.get(a.value, lane);
-        let new = match a.op {
-            AtomicOp::Add => old.wrapping_add(value),
-            AtomicOp::Or => old | value,
-            AtomicOp::And => old & value,
-            AtomicOp::Xor => old ^ value,
-            AtomicOp::Xchg => value,
-            AtomicOp::CmpXchg if old == self.get(a.expected, lane) => value,
-            AtomicOp::CmpXchg => old,
-        };
-        self.rows[a.dst as usize][lane] = old;
-        self.map_store(a.place, new, lane, maps)
     }
 }

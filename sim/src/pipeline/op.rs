@@ -99,6 +99,7 @@ pub(super) enum Micro {
     LoadAt {
         dst: Row,
         coord: Coord,
+        mask: u64,
         n: u8,
     },
     /// Store at a fixed place of the window buffer.
