@@ -90,7 +90,7 @@ impl Interp {
         if program.maps.len() > MAX_MAPS {
             let message =
                 format!("{} maps; the interpreter can address {MAX_MAPS}", program.maps.len());
-            return Err(vec![Diagnostic::error("BL0503", message).at(program.place(Pc(0)))]);
+            return Err(vec![Diagnostic::error("BL0803", message).at(program.place(Pc(0)))]);
         }
         Ok(Self {
             code: decode::decode(program, fused)?,

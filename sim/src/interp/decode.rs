@@ -175,10 +175,10 @@ impl Decoder<'_> {
             Insn::Exit => Op::Exit,
             Insn::Imm64Tail => Op::Unreachable,
             Insn::MayGoto { .. } => {
-                self.refuse(pc, "BL0502", "the interpreter does not run may_goto yet".into())
+                self.refuse(pc, "BL0802", "the interpreter does not run may_goto yet".into())
             }
             Insn::LegacyLoad { .. } => {
-                self.refuse(pc, "BL0502", "XDP programs have no legacy packet access".into())
+                self.refuse(pc, "BL0802", "XDP programs have no legacy packet access".into())
             }
         }
     }
@@ -211,7 +211,7 @@ impl Decoder<'_> {
                 Some(helper) => Op::CallHelper(helper),
                 None => self.refuse(
                     pc,
-                    "BL0501",
+                    "BL0801",
                     format!("the interpreter has no helper number {id} yet"),
                 ),
             },
@@ -219,7 +219,7 @@ impl Decoder<'_> {
                 let name = self.program.kfuncs.get(i).map_or("?", |n| n);
                 self.refuse(
                     pc,
-                    "BL0501",
+                    "BL0801",
                     format!("the interpreter has no kernel function {name} yet"),
                 )
             }

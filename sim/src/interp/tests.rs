@@ -407,7 +407,7 @@ fn checksums_are_folded_to_sixteen_bits() {
 fn what_is_not_known_is_refused_before_the_first_packet() {
     let refused =
         Interp::unverified(&program(&[helper(9999), Insn::Exit], Vec::new(), &[])).err().unwrap();
-    assert_eq!((refused.len(), refused[0].code, refused[0].at.pc), (1, "BL0501", Some(0)));
+    assert_eq!((refused.len(), refused[0].code, refused[0].at.pc), (1, "BL0801", Some(0)));
 }
 
 #[test]
