@@ -1,14 +1,16 @@
 //! A staged pipeline as micro-operations.
 
+mod boundary;
+
 use super::clockwork::Shape;
 use super::op::{Atomic, Coord, Micro, Pair, Place, Row};
 use beeline_ir::dfg::{low_mask, Dfg};
 use beeline_ir::entities::{Inst, MapId, Value};
 use beeline_ir::op::{BinOp, CmpOp, Op};
-use beeline_ir::pipeline::{ByteCoord, ByteExit};
+use beeline_ir::pipeline::ByteCoord;
 use beeline_ir::schedule::deps::state_order;
 use beeline_ir::schedule::window::Touches;
-use beeline_ir::{StagedPipeline, Ty};
+use beeline_ir::StagedPipeline;
 use cranelift_entity::{EntityRef, SecondaryMap};
 use std::collections::BTreeSet;
 
@@ -392,64 +394,5 @@ impl<'a> Compiler<'a> {
             let dst = self.fresh(v);
             out.push(Micro::Index { dst, key, entries: u64::from(decl.max_entries) });
         }
-    }
-
-    /// Strict mode: destroys what the boundary behind stage `n` does not hold.
-    fn forget(&mut self, n: usize, out: &mut Vec<Micro>) {
-        let staged = self.staged;
-        let boundary = &staged.boundaries[n];
-        let mut keep: BTreeSet<Row> = self.constants.iter().map(|c| c.0).collect();
-        keep.extend(boundary.values.iter().map(|&v| self.row(v)));
-        for port in &staged.lookups {
-            // Under way in the key table.
-            if (port.issue.index()..port.issue.index() + staged.target.hash_latency as usize)
-                .contains(&n)
-            {
-                keep.extend(
-                    staged.pipeline.dfg.insts[port.inst].result.and_then(|v| self.row_of[v]),
-                );
-            }
-        }
-        let rows: BTreeSet<(Row, u64)> = self
-            .dfg
-            .values
-            .keys()
-            .filter_map(|v| {
-                let junk = match self.dfg.ty(v) {
-                    Ty::Int(bits) => 0xa5a5_a5a5_a5a5_a5a5 & low_mask(bits),
-                    Ty::Entry(_) => 0,
-                };
-                self.row_of[v].map(|row| (row, junk))
-            })
-            .collect();
-        out.extend(
-            rows.into_iter()
-                .filter(|(row, _)| !keep.contains(row))
-                .map(|(row, with)| Micro::Forget { row, with }),
-        );
-        let window = -(staged.headroom as ByteCoord)..staged.window as ByteCoord;
-        let gone = window.filter(|c| boundary.bytes.binary_search(c).is_err());
-        out.extend(gone.map(|c| Micro::ForgetByte { at: self.place(c) }));
-    }
-
-    /// The exits, bytes under equal predicates together.
-    fn patches(&self) -> Vec<Patch> {
-        let mut patches: Vec<Patch> = Vec::new();
-        for (coord, exit) in &self.staged.exits {
-            let ByteExit::Patched(preds) = exit else { continue };
-            let preds: Vec<Row> = preds.iter().map(|&p| self.row(p)).collect();
-            let n = match patches.iter().position(|p| p.preds == preds) {
-                Some(n) => n,
-                None => {
-                    patches.push(Patch { preds, runs: Vec::new() });
-                    patches.len() - 1
-                }
-            };
-            match patches[n].runs.last_mut() {
-                Some((first, len)) if *first + *len as ByteCoord == *coord => *len += 1,
-                _ => patches[n].runs.push((*coord, 1)),
-            }
-        }
-        patches
     }
 }
