@@ -40,38 +40,34 @@ impl Shape {
     }
 }
 
-/// A packet, as the clockwork sees it.
+/// A packet, as the clockwork sees it. Beats are counted from coordinate 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traveller {
-    pub packet: usize,
-    pub len: u32,
-    pub leaves: bool,
-    pub start: i32,
-    pub end: i32,
+    packet: usize,
+    leaves: bool,
+    in_beats: i32,
+    /// Source beats that are emitted: from the first to behind the last.
+    emitted: (i32, i32),
+    /// Output beats.
+    outputs: i32,
 }
 
 impl Traveller {
-    fn in_beats(&self) -> i32 {
-        self.len.div_ceil(BEAT) as i32
+    /// Packet number `packet` of `len` bytes; if it leaves, with the bytes at coordinates `start .. end`.
+    pub fn new(packet: usize, len: u32, leaves: bool, start: i32, end: i32) -> Self {
+        let beat = BEAT as i32;
+        let in_beats = len.div_ceil(BEAT) as i32;
+        let emitted = if leaves {
+            (start.div_euclid(beat), (end + beat - 1).div_euclid(beat))
+        } else {
+            (0, 0)
+        };
+        Self { packet, leaves, in_beats, emitted, outputs: (end - start + beat - 1) / beat }
     }
 
-    /// Source beats that are emitted: `k_first .. k_end`.
-    fn emitted(&self) -> std::ops::Range<i32> {
-        if self.leaves {
-            self.start.div_euclid(BEAT as i32)..(self.end + BEAT as i32 - 1).div_euclid(BEAT as i32)
-        } else {
-            0..0
-        }
-    }
-
-    /// Steps of the deparser.
-    fn steps(&self) -> std::ops::Range<i32> {
-        let emitted = self.emitted();
-        if self.leaves {
-            emitted.start.min(0)..emitted.end.max(self.in_beats())
-        } else {
-            0..self.in_beats()
-        }
+    /// Steps of the deparser, from the first to behind the last.
+    fn steps(&self) -> (i32, i32) {
+        (self.emitted.0.min(0), self.emitted.1.max(self.in_beats))
     }
 }
 
@@ -229,7 +225,7 @@ impl Clockwork {
             departures[packet.packet].cycle_in = self.cycle;
         }
         self.beats.push_back(self.cycle + 2);
-        let last = beat as i32 + 1 == packet.in_beats();
+        let last = beat as i32 + 1 == packet.in_beats;
         if beat + 1 == self.shape.window_beats || last && beat < self.shape.window_beats {
             self.inflight += 1;
             self.descriptors.push_back((self.cycle + 2 + u64::from(self.shape.stages), packet));
@@ -257,13 +253,12 @@ impl Clockwork {
             return false;
         }
         let steps = packet.steps();
-        let k = self.step.unwrap_or(steps.start);
-        let pops = (0..packet.in_beats()).contains(&k);
+        let k = self.step.unwrap_or(steps.0);
+        let pops = (0..packet.in_beats).contains(&k);
         if pops && self.beats.front().is_none_or(|&from| from > self.cycle) {
             return false;
         }
-        let emitted = packet.emitted();
-        if emitted.contains(&k) {
+        if (packet.emitted.0..packet.emitted.1).contains(&k) {
             let accepted = match self.shape.align {
                 false => self.out.is_none(),
                 true => self.prev.is_none() || can_consume && !is_last,
@@ -271,13 +266,13 @@ impl Clockwork {
             if !accepted {
                 return false;
             }
-            self.emit(packet, k, emitted);
+            self.emit(packet, k);
         }
         if pops {
             self.beats.pop_front();
         }
         self.last_progress = self.cycle;
-        let done = k + 1 == steps.end;
+        let done = k + 1 == steps.1;
         self.step = (!done).then_some(k + 1);
         if done {
             self.descriptors.pop_front();
@@ -289,8 +284,8 @@ impl Clockwork {
     }
 
     /// Source beat `k` of `packet` goes on.
-    fn emit(&mut self, packet: Traveller, k: i32, emitted: std::ops::Range<i32>) {
-        let behind = emitted.end - k - 1;
+    fn emit(&mut self, packet: Traveller, k: i32) {
+        let behind = packet.emitted.1 - k - 1;
         if !self.shape.align {
             self.out = Some(Out { packet: packet.packet, last: behind == 0 });
             return;
@@ -298,8 +293,7 @@ impl Clockwork {
         if self.prev.is_some() {
             self.consume_prev();
         }
-        let all = (packet.end - packet.start + BEAT as i32 - 1) / BEAT as i32;
-        let outputs = (all - (k - emitted.start)).max(0);
+        let outputs = (packet.outputs - (k - packet.emitted.0)).max(0);
         self.prev = Some(Prev { packet: packet.packet, behind, outputs });
     }
 

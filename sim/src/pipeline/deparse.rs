@@ -26,19 +26,18 @@ pub(super) fn leave(
     original: &[u8],
     arena: &mut Vec<u8>,
 ) -> Result<Leaving, Fault> {
-    let [action, start, end, valid_end, redirect_map, redirect_key] =
-        program.verdict.map(|(row, _)| frame.get(row, lane));
-    let code = action as u32;
+    let get = |field: usize| frame.get(program.verdict[field].0, lane);
+    let code = get(0) as u32;
     let begin = arena.len();
     if !Action::from_code(code).leaves() {
         let exit = Exit { code, redirect: None };
         return Ok(Leaving { exit, start: 0, end: 0, bytes: begin..begin });
     }
     let redirect = (Action::from_code(code) == Action::Redirect)
-        .then(|| Redirect::from_verdict(redirect_map, redirect_key as u32));
-    let start = sign_extend(start, program.verdict[1].1);
-    let end = signed_if_wide(end, program.verdict[2].1);
-    let valid_end = signed_if_wide(valid_end, program.verdict[3].1);
+        .then(|| Redirect::from_verdict(get(4), get(5) as u32));
+    let start = sign_extend(get(1), program.verdict[1].1);
+    let end = signed_if_wide(get(2), program.verdict[2].1);
+    let valid_end = signed_if_wide(get(3), program.verdict[3].1);
     if !(-REACH..REACH).contains(&start) || !(start + 1..REACH).contains(&end) {
         let what = format!("a packet from {start} to {end} leaves");
         return Err(Fault { at: "the verdict".into(), what });

@@ -137,6 +137,7 @@ impl PipelineSim {
         traffic: &mut impl Traffic,
     ) -> Result<Run, Fault> {
         let mut run = Run { departures: Vec::with_capacity(arrivals.len()), ..Run::default() };
+        run.arena.reserve(arrivals.iter().map(|a| a.bytes.len()).sum());
         let mut clockwork = Clockwork::new(&self.program.shape);
         for batch in arrivals.chunks(LANES) {
             self.frame.load(&self.program, batch);
@@ -149,13 +150,13 @@ impl PipelineSim {
                     arrival.bytes,
                     &mut run.arena,
                 )?;
-                clockwork.send(Traveller {
-                    packet: run.departures.len(),
-                    len: arrival.bytes.len() as u32,
-                    leaves: leaving.exit.action().leaves(),
-                    start: leaving.start,
-                    end: leaving.end,
-                });
+                clockwork.send(Traveller::new(
+                    run.departures.len(),
+                    arrival.bytes.len() as u32,
+                    leaving.exit.action().leaves(),
+                    leaving.start,
+                    leaving.end,
+                ));
                 run.departures.push(Departure {
                     exit: leaving.exit,
                     cycle_in: 0,
