@@ -71,7 +71,8 @@ pub fn verify(program: Program) -> Result<VerifiedProgram, Vec<Diagnostic>> {
             Err(stopped) => {
                 walked += stopped.walked;
                 let Some(event) = stopped.generalised else { return Err(vec![stopped.diagnostic]) };
-                if walked >= MAX_WALKED_GENERALISED {
+                // A number that was forgotten may have been what ended a loop; which one, is not to be seen.
+                if stopped.walked > MAX_WALKED || walked >= MAX_WALKED_GENERALISED {
                     generaliser.disable();
                 } else {
                     generaliser.blame(event);

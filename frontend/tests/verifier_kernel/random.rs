@@ -8,7 +8,7 @@ use beeline_frontend::{verifier, Insn, Program, Reg};
 use beeline_ir::map::MapKind;
 
 /// Programs per run of the test; `BEELINE_RANDOM_PROGRAMS` sets another number for a long run.
-const PROGRAMS: u64 = 3000;
+const PROGRAMS: u64 = 1500;
 
 /// A fixed mixing generator.
 struct Random(u64);
@@ -35,9 +35,11 @@ impl Random {
     }
 }
 
-const LABELS: [&str; 24] = [
+const LABELS: [&str; 48] = [
     "l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9", "l10", "l11", "l12", "l13", "l14",
-    "l15", "l16", "l17", "l18", "l19", "l20", "l21", "l22", "l23",
+    "l15", "l16", "l17", "l18", "l19", "l20", "l21", "l22", "l23", "l24", "l25", "l26", "l27",
+    "l28", "l29", "l30", "l31", "l32", "l33", "l34", "l35", "l36", "l37", "l38", "l39", "l40",
+    "l41", "l42", "l43", "l44", "l45", "l46", "l47",
 ];
 
 const SIZES: [Size; 4] = [Size::B1, Size::B2, Size::B4, Size::B8];
@@ -345,9 +347,45 @@ impl Generator {
         self.push(jif(Cond::Lt, counter, i(trips), label));
     }
 
+    /// Short alternatives one after the other: many states that differ only in numbers.
+    fn diamonds(&mut self) {
+        for _ in 0..3 + self.random.below(5) {
+            let n = self.number();
+            let limit = self.random.pick(&constants());
+            let cond = self.random.pick(&CONDS);
+            let Some(label) = self.label() else { return };
+            self.open.pop();
+            self.push(jif(cond, n, i(limit), label));
+            for _ in 0..self.random.below(3) {
+                self.arithmetic();
+            }
+            self.push(Label(label));
+        }
+    }
+
+    /// A loop in a loop; the outer counter is kept on the stack.
+    fn nested_loop(&mut self) {
+        let (Some(outer), Some(inner)) = (self.label(), self.label()) else { return };
+        self.open.truncate(self.open.len() - 2);
+        let trips = [self.random.pick(&[2, 3]), self.random.pick(&[2, 5])];
+        self.push(store(Size::B8, 10, -40, i(0)));
+        self.push(Label(outer));
+        self.push(mov(9, i(0)));
+        self.push(Label(inner));
+        if self.random.chance(50) {
+            self.diamonds();
+        }
+        self.push(add(9, i(1)));
+        self.push(jif(Cond::Lt, 9, i(trips[0]), inner));
+        self.push(load(Size::B8, 9, 10, -40));
+        self.push(add(9, i(1)));
+        self.push(store(Size::B8, 10, -40, r(9)));
+        self.push(jif(Cond::Lt, 9, i(trips[1]), outer));
+    }
+
     fn program(mut self) -> Program {
         for _ in 0..8 + self.random.below(28) {
-            match self.random.below(22) {
+            match self.random.below(24) {
                 0..=4 => self.arithmetic(),
                 5..=6 => self.bound(),
                 7 => self.branch(),
@@ -357,6 +395,8 @@ impl Generator {
                 16..=18 => self.stack(),
                 19 => self.lookup(),
                 20 => self.small_loop(),
+                21 => self.diamonds(),
+                22 => self.nested_loop(),
                 _ if self.random.chance(40) => {
                     if let Some(label) = self.open.pop() {
                         self.push(Label(label));
