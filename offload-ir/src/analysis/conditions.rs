@@ -238,6 +238,23 @@ impl<'a> Scope<'a> {
                 };
                 self.narrow(*x, narrow.refine());
             }
+            Some(Op::Bin(BinOp::And, x, c)) if self.dfg.as_const(*c).is_some() => {
+                let mask = self.dfg.as_const(*c).unwrap_or(0);
+                self.narrow_bits(*x, now.zeros & mask, now.ones & mask);
+            }
+            Some(&Op::Extract { value, lo }) => {
+                let mask = low_mask(now.bits);
+                self.narrow_bits(value, (now.zeros & mask) << lo, (now.ones & mask) << lo);
+            }
+            Some(Op::Concat(parts)) => {
+                let mut lo = 0;
+                for &part in parts {
+                    let bits = self.dfg.bits(part);
+                    let mask = low_mask(bits);
+                    self.narrow_bits(part, now.zeros >> lo & mask, now.ones >> lo & mask);
+                    lo += bits;
+                }
+            }
             Some(Op::Bin(BinOp::Add, x, c)) if self.dfg.as_const(*c).is_some() => {
                 let c = self.dfg.as_const(*c).unwrap_or(0);
                 // Without wrapping, the range moves down with the sum.
@@ -248,6 +265,11 @@ impl<'a> Scope<'a> {
             }
             _ => {}
         }
+    }
+
+    /// These bits of `v` are zeros and ones.
+    fn narrow_bits(&mut self, v: Value, zeros: u64, ones: u64) {
+        self.narrow(v, Known::from_bits(self.dfg.bits(v), zeros, ones).refine());
     }
 
     /// `v` as a whole number: a value (zero-extended) plus a constant, without wrapping.
