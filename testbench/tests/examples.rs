@@ -207,7 +207,7 @@ fn a_broken_cell_is_caught() {
 }
 
 /// The condition of the forwarding path in the value memory, and a broken one.
-const FORWARD: (&str, &str) = ("(same_q && wrote_q) ? wrote_row_q : mem_row_q", "mem_row_q");
+const FORWARD: (&str, &str) = ("(same_q && wrote_q)", "(same_q && wrote_q && host_write_q)");
 
 #[test]
 fn a_wrong_pass_is_caught() {
