@@ -47,9 +47,10 @@ impl Lift<'_> {
                 Some(self.b.bin(BinOp::Sub, end, start))
             }
             _ => {
+                let name = crate::verifier::helper_name(id).unwrap_or("unknown");
                 self.refuse(
                     "BL0401",
-                    format!("helper number {id} has no hardware form yet"),
+                    format!("helper bpf_{name} (number {id}) has no hardware form yet; map updates, events and others come in a later version"),
                     "remove the call, or move what it does to the host",
                 );
                 None
@@ -86,7 +87,7 @@ impl Lift<'_> {
         if !keyed && !matches!(kind, MapKind::Array | MapKind::PercpuArray) {
             self.refuse(
                 "BL0411",
-                format!("lookup in `{name}`: maps of type {kind} have no hardware form yet"),
+                format!("lookup in `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
                 "use an array, percpu_array, hash or percpu_hash map",
             );
             return;
@@ -155,7 +156,7 @@ impl Lift<'_> {
         if kind != MapKind::Devmap {
             self.refuse(
                 "BL0411",
-                format!("redirect through `{name}`: maps of type {kind} have no hardware form yet"),
+                format!("redirect through `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
                 "use a devmap",
             );
             return None;
