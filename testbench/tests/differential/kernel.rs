@@ -3,6 +3,7 @@
 use beeline_frontend::encode::{encode_with, to_bytes, MapRef};
 use beeline_frontend::program::MapDef;
 use beeline_ir::map::MapKind;
+use beeline_testbench::engine::Entry;
 use beeline_testbench::generate::Case;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -197,7 +198,7 @@ pub struct Record {
     /// For each packet.
     pub outputs: Vec<Output>,
     /// Content of each map at the end; `None` for device maps, whose values are the host's.
-    pub maps: Vec<Option<Vec<(Vec<u8>, Vec<u8>)>>>,
+    pub maps: Vec<Option<Vec<Entry>>>,
 }
 
 /// Why there is no record.
