@@ -339,7 +339,7 @@ impl Function<'_, '_> {
         match self.rng.below(4) {
             0 => self.read_value(r, map, at),
             1 => self.write_value(r, map, at),
-            _ => self.update_field(r, map, at, &mut Vec::new()),
+            _ => self.update_field(r, map, at),
         }
     }
 
@@ -394,47 +394,61 @@ impl Function<'_, '_> {
     /// The visit to an entry of a map with state: one to three fields are changed or read.
     fn change(&mut self, r: Reg, map: usize) {
         let Held::Value(_, at) = self.state.get(r) else { return };
-        // Numbers that come from the entry must not go back into it.
+        // Numbers that come from the entry must not go back into it, and each of its bytes is met once.
         let mut own = vec![r];
+        let mut rest = at;
         for _ in 0..self.rng.between(1, 3) {
-            if own.len() > 2 {
+            let room = self.map(map).def.value_size - rest;
+            if own.len() > 2 || room == 0 {
                 break;
             }
+            let skip = self.rng.below(room as usize / 8 + 1) as u32 * 8;
+            let from = if skip < room { rest + skip } else { rest };
             match self.rng.below(6) {
                 0 => {
-                    let size = self.size();
-                    if let Some(off) = self.field(map, at, size) {
-                        let dst = self.number_target(&own);
-                        self.load(size, dst, r, off);
-                        self.state.set(dst, Held::Number(None));
-                        own.push(dst);
-                    }
+                    let size = self.size_within(room.min(8));
+                    let dst = self.number_target(&own);
+                    self.load(size, dst, r, i64::from(from - at));
+                    self.state.set(dst, Held::Number(None));
+                    own.push(dst);
                 }
                 1 => {
-                    let size = self.size();
-                    if let Some(off) = self.field(map, at, size) {
-                        let src = self.stored(&own);
-                        self.store(size, r, off, src);
-                    }
+                    let size = self.size_within(room.min(8));
+                    let src = self.stored(&own);
+                    self.store(size, r, i64::from(from - at), src);
                 }
-                _ => self.update_field(r, map, at, &mut own),
+                _ => {
+                    let size = self.size_within((self.map(map).def.value_size - from).min(8));
+                    self.update_at(r, i64::from(from - at), size, &mut own);
+                }
             }
+            rest = from + 8.min(self.map(map).def.value_size - from);
         }
     }
 
-    /// Changes one field by its old value: atomically or by a load and a store. Registers that get
+    /// An access size of at most `most` bytes.
+    fn size_within(&mut self, most: u32) -> Size {
+        let sizes = [Size::B1, Size::B2, Size::B4, Size::B8];
+        let fitting: Vec<Size> = sizes.into_iter().filter(|s| s.bytes() <= most).collect();
+        *self.rng.pick(&fitting)
+    }
+
+    /// Changes one field by its old value.
+    fn update_field(&mut self, r: Reg, map: usize, at: u32) {
+        let size = self.size();
+        if let Some(off) = self.field(map, at, size) {
+            self.update_at(r, off, size, &mut Vec::new());
+        }
+    }
+
+    /// Changes the field at `off` by its old value: atomically or by a load and a store. Registers that get
     /// its content are added to `own`, whose members are not used as operands.
-    fn update_field(&mut self, r: Reg, map: usize, at: u32, own: &mut Vec<Reg>) {
+    fn update_at(&mut self, r: Reg, off: i64, size: Size, own: &mut Vec<Reg>) {
         let avoid = [own.as_slice(), &[r]].concat();
-        if self.rng.percent(60) {
-            let size = *self.rng.pick(&[Size::B4, Size::B8, Size::B8]);
-            if let Some(off) = self.field(map, at, size) {
-                own.extend(self.atomic(size, r, off, &avoid));
-            }
+        if matches!(size, Size::B4 | Size::B8) && self.rng.percent(60) {
+            own.extend(self.atomic(size, r, off, &avoid));
             return;
         }
-        let size = self.size();
-        let Some(off) = self.field(map, at, size) else { return };
         let operand = match self.rng.percent(60) {
             true => Operand::Imm(*self.rng.pick(&[1, 1, 1, 2, -1, 0x10, 0xff])),
             false => Operand::Reg(self.number(&avoid)),

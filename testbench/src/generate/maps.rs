@@ -14,7 +14,8 @@ const READ_ONLY: u32 = 0x80;
 /// Random maps: tables and state, a device map, global data.
 pub(super) fn maps(rng: &mut Rng, options: &Options) -> Vec<MapUse> {
     let mut maps = Vec::new();
-    for n in 0..rng.between(0, options.maps) {
+    let least = usize::from(rng.percent(80));
+    for n in 0..rng.between(least, options.maps) {
         maps.push(table(rng, options, n));
     }
     if rng.percent(40) {
@@ -24,7 +25,7 @@ pub(super) fn maps(rng: &mut Rng, options: &Options) -> Vec<MapUse> {
     if rng.percent(25) {
         maps.push(global(rng, ".rodata", true));
     }
-    if rng.percent(25) {
+    if rng.percent(30) {
         maps.push(global(rng, ".data", false));
     }
     maps
@@ -56,7 +57,7 @@ fn table(rng: &mut Rng, options: &Options, n: usize) -> MapUse {
     if kind == MapKind::LpmTrie {
         def.flags = NO_PREALLOC;
     }
-    let role = if rng.percent(50) { Role::Read } else { Role::State };
+    let role = if rng.percent(40) { Role::Read } else { Role::State };
     MapUse { def, role, global: false }
 }
 

@@ -23,8 +23,8 @@ impl Function<'_, '_> {
             1 => self.sign_extend(dst),
             2 | 3 => self.swap(dst, held),
             4..=6 => self.shift(dst),
-            7 if self.options().divide => self.divide(dst),
-            8 if self.options().multiply => self.operate(AluOp::Mul, dst),
+            7 => self.divide(dst),
+            8 => self.multiply(dst),
             _ => {
                 let op = *self.rng.pick(&[
                     AluOp::Add,
@@ -85,7 +85,22 @@ impl Function<'_, '_> {
         self.code.push(Insn::Alu { op, width, dst, src });
     }
 
+    fn multiply(&mut self, dst: Reg) {
+        if self.options().multiply {
+            return self.operate(AluOp::Mul, dst);
+        }
+        let by = *self.rng.pick(&[2, 3, 4, 5, 10, 16, 20, 100]);
+        let src = Operand::Imm(by);
+        self.code.push(Insn::Alu { op: AluOp::Mul, width: Width::W32, dst, src });
+    }
+
     fn divide(&mut self, dst: Reg) {
+        if !self.options().divide {
+            let op = *self.rng.pick(&[AluOp::Div, AluOp::Mod]);
+            let src = Operand::Imm(1 << self.rng.below(31));
+            let width = self.width();
+            return self.code.push(Insn::Alu { op, width, dst, src });
+        }
         let op = *self.rng.pick(&[AluOp::Div, AluOp::Mod, AluOp::Sdiv, AluOp::Smod]);
         if self.options().divide_by_variable && self.rng.percent(50) {
             let src = Operand::Reg(self.number(&[dst]));

@@ -15,9 +15,9 @@ pub struct Options {
     pub maps: usize,
     /// Loops with a constant bound.
     pub loops: bool,
-    /// Multiplication.
+    /// Multiplication of any two registers. Without it one factor is a small constant.
     pub multiply: bool,
-    /// Division and remainder by constants.
+    /// Division and remainder, signed too, by any constant. Without it only unsigned, and by powers of two.
     pub divide: bool,
     /// Division and remainder by registers.
     pub divide_by_variable: bool,
@@ -56,8 +56,8 @@ impl Options {
             functions: 2,
             maps: 3,
             loops: true,
-            multiply: true,
-            divide: true,
+            multiply: false,
+            divide: false,
             divide_by_variable: false,
             adjust: true,
             adjust_variable: true,
@@ -78,6 +78,8 @@ impl Options {
         Self {
             statements: 40,
             reach: 400,
+            multiply: true,
+            divide: true,
             divide_by_variable: true,
             exchange: true,
             free_state: true,
