@@ -69,8 +69,8 @@ impl Function<'_, '_> {
         self.state.paths.saturating_mul(2) <= self.most_paths
     }
 
-    /// Jumps to `to` if a random condition holds. If it was a bound check, falling through proves it.
-    fn jump_on_condition(&mut self, to: Label) -> Option<Proof> {
+    /// Jumps to `to` if a random condition, of the given ones if it is about a number, holds. If it was a bound check, falling through proves it.
+    fn jump_on_condition(&mut self, to: Label, conditions: &[Cond]) -> Option<Proof> {
         if self.rng.percent(15) {
             if let Some(proof) = self.bound_check(to) {
                 return Some(proof);
@@ -84,7 +84,7 @@ impl Function<'_, '_> {
             }
         }
         let dst = self.number(&[]);
-        let cond = *self.rng.pick(&CONDITIONS);
+        let cond = *self.rng.pick(conditions);
         let width = self.width();
         let src = match self.rng.percent(65) {
             true => Operand::Imm(self.compared_with(dst)),
@@ -113,7 +113,7 @@ impl Function<'_, '_> {
             return self.exit_if();
         }
         let (other, join) = (self.code.label(), self.code.label());
-        let proof = self.jump_on_condition(other);
+        let proof = self.jump_on_condition(other, &CONDITIONS);
         let mut before = self.state.clone();
         self.joins.push(Join { label: join, states: Vec::new() });
         if let Some(proof) = proof {
@@ -160,7 +160,10 @@ impl Function<'_, '_> {
     /// `if (...) return ...`.
     pub(super) fn exit_if(&mut self) -> bool {
         let stay = self.code.label();
-        let proof = self.jump_on_condition(stay);
+        // Most numbers are equal to hardly anything: a return must not be what nearly every packet does.
+        let likely = if self.rng.percent(85) { &CONDITIONS[1..] } else { &CONDITIONS[..] };
+        let likely = if self.rng.percent(60) { &[Cond::Ne] } else { likely };
+        let proof = self.jump_on_condition(stay, likely);
         let kept = self.state.clone();
         self.finish();
         self.state = kept;
@@ -382,6 +385,12 @@ impl Function<'_, '_> {
     /// Ends the function.
     pub(super) fn finish(&mut self) {
         self.exits = self.exits.saturating_add(self.state.paths);
+        if self.rng.percent(85) {
+            let shown = if self.entry { self.show_in_packet() } else { self.show_in_result() };
+            if shown && !self.entry {
+                return self.leave();
+            }
+        }
         if self.entry && self.rng.percent(25) && self.redirect() {
             return self.leave();
         }
@@ -395,9 +404,46 @@ impl Function<'_, '_> {
                 }
             }
             2 => self.code_of(&[5, 6, 7, 100, -1, i32::MIN]),
-            _ => self.code_of(&[0, 1, 2, 2, 2, 3, 3, 4]),
+            _ => self.code_of(&[0, 1, 2, 2, 2, 2, 3, 3, 3, 4]),
         }
         self.leave();
+    }
+
+    /// Makes a wrong number show, now and then before the end.
+    pub(super) fn show(&mut self) {
+        self.show_in_packet();
+    }
+
+    /// Stores a mixture of all numbers to the packet, so that a wrong one shows. False if no packet bytes are proved.
+    fn show_in_packet(&mut self) -> bool {
+        let Some((p, at)) = self.proved_place(8, &[]) else { return false };
+        let mixed = self.mixture(&[p]);
+        self.store(Size::B8, p, i64::from(at), Operand::Reg(mixed));
+        true
+    }
+
+    /// The same as return value of a function.
+    fn show_in_result(&mut self) -> bool {
+        let mixed = self.mixture(&[]);
+        self.mov(R0, mixed);
+        true
+    }
+
+    /// A register with a mixture of all numbers in registers, and one of the frame.
+    fn mixture(&mut self, avoid: &[Reg]) -> Reg {
+        if self.rng.percent(50) {
+            let dst = self.number_target(avoid);
+            self.load_frame(dst);
+        }
+        let mixed = self.own_number(avoid);
+        for r in self.holding(Held::is_number) {
+            if r != mixed {
+                let op = *self.rng.pick(&[AluOp::Xor, AluOp::Xor, AluOp::Add, AluOp::Sub]);
+                self.alu(op, mixed, Operand::Reg(r));
+            }
+        }
+        self.state.set(mixed, Held::Number(None));
+        mixed
     }
 
     fn code_of(&mut self, codes: &[i32]) {

@@ -140,7 +140,7 @@ impl Function<'_, '_> {
     /// Writes a key to the frame, or takes bytes that are there. Returns its place.
     fn stack_key(&mut self, map: usize, size: usize) -> Option<usize> {
         let at = match self.frame_data(size, 4) {
-            Some(at) if self.rng.percent(35) && !self.map(map).is_array() => at,
+            Some(at) if self.rng.percent(15) && !self.map(map).is_array() => at,
             _ => {
                 let at = self.frame_space(size, 4)?;
                 self.write_key(map, at, size);
@@ -170,12 +170,38 @@ impl Function<'_, '_> {
                 true => *sizes.last().unwrap_or(&Size::B1),
                 false => *self.rng.pick(&sizes),
             };
-            if self.rng.percent(60) {
-                let dst = self.number_target(&[]);
-                self.load_proved(dst, &[]);
-            }
-            self.store_at(here, part, &[]);
+            self.write_key_part(here, part);
             done += part.bytes() as usize;
+        }
+    }
+
+    /// Part of a key: mostly a packet field or a constant, which entries can be made for, else a number of one bit.
+    fn write_key_part(&mut self, at: usize, size: Size) {
+        let to = frame_offset(at);
+        let dst = self.number_target(&[]);
+        match self.rng.below(10) {
+            0..=5 if self.load_field(dst, size, false, &[]) => {
+                let sources = self.sources(Operand::Reg(dst), size);
+                self.store(size, Reg::R10, to, Operand::Reg(dst));
+                self.state.write(at, &sources);
+            }
+            6 => self.store_at(at, size, &[]),
+            7 | 8 => {
+                let v = self.own_number(&[]);
+                self.alu(AluOp::And, v, Operand::Imm(1));
+                self.state.set(v, Held::Number(None));
+                self.store(size, Reg::R10, to, Operand::Reg(v));
+                let mut sources = vec![Some(Source::Constant(0)); size.bytes() as usize];
+                sources[0] = Some(Source::Bit);
+                self.state.write(at, &sources);
+            }
+            _ => {
+                let value = self.rng.below(4) as i32;
+                self.store(size, Reg::R10, to, Operand::Imm(value));
+                let bytes = &i64::from(value).to_le_bytes()[..size.bytes() as usize];
+                let sources: Vec<_> = bytes.iter().map(|b| Some(Source::Constant(*b))).collect();
+                self.state.write(at, &sources);
+            }
         }
     }
 
@@ -246,7 +272,7 @@ impl Function<'_, '_> {
     /// The null check of the result in `r`: a miss leaves the block or function, or a hit is handled in a block of its own.
     fn check_null(&mut self, r: Reg) -> bool {
         let Held::MaybeValue(map) = self.state.get(r) else { return true };
-        if self.rng.percent(50) && self.may_split() {
+        if self.rng.percent(80) {
             return self.on_hit(r, map);
         }
         let fail = self.failure();
@@ -272,7 +298,10 @@ impl Function<'_, '_> {
         self.state.set(r, Held::Value(map, 0));
         self.touch(r, map);
         self.code.bind(skip);
+        // Hits and misses differ in numbers only from here on: verifiers see one path.
+        let paths = self.state.paths;
         self.state = self.state.meet(&missed, &mut self.bases);
+        self.state.paths = paths;
         true
     }
 
@@ -291,10 +320,8 @@ impl Function<'_, '_> {
 
     /// What is done to an entry at once.
     fn touch(&mut self, r: Reg, map: usize) {
-        let state = self.map(map).role == Role::State;
-        if !state || self.options().free_state {
-            self.read_value(r, map, 0);
-            return;
+        if self.map(map).role != Role::State || self.options().free_state {
+            return self.access(r, map, 0);
         }
         // A result that was kept while another map was met is too late: the maps' order would be broken.
         if self.state.visited == map + 1 {
@@ -317,7 +344,7 @@ impl Function<'_, '_> {
         if self.map(map).role == Role::State && !self.options().free_state {
             self.change(r, map);
         } else {
-            self.read_value(r, map, at);
+            self.access(r, map, at);
         }
     }
 
@@ -333,6 +360,10 @@ impl Function<'_, '_> {
         }
         let r = *self.rng.pick(&found);
         let Held::Value(map, at) = self.state.get(r) else { return };
+        self.access(r, map, at);
+    }
+
+    fn access(&mut self, r: Reg, map: usize, at: u32) {
         if self.map(map).role == Role::Read {
             return self.read_value(r, map, at);
         }

@@ -73,7 +73,7 @@ impl Function<'_, '_> {
     }
 
     /// Where the bytes of a stored number come from.
-    fn sources(&self, src: Operand, size: Size) -> Vec<Option<Source>> {
+    pub(super) fn sources(&self, src: Operand, size: Size) -> Vec<Option<Source>> {
         let bytes = 0..size.bytes() as usize;
         match src {
             Operand::Imm(i) => {

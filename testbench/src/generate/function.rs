@@ -88,6 +88,8 @@ pub(super) struct Function<'a, 'b> {
     /// Starts of the frame's 8-byte slots that must not be written.
     pub pinned_slots: Vec<usize>,
     pub home: Option<Home>,
+    /// The last result of arithmetic: it is used more often than other numbers, so that mistakes show.
+    pub recent: Option<Reg>,
     pub joins: Vec<Join>,
     /// Exits with a constant that several checks share.
     pub failures: Vec<SharedExit>,
@@ -182,10 +184,11 @@ impl<'b> Function<'_, 'b> {
             84..=86 => self.value(),
             87..=88 => self.surroundings(),
             89 if o.checksums => self.checksum(),
+            96 => self.show(),
             90..=92 if o.adjust && self.loops == 0 => return self.adjust(),
             93..=95 => self.call(),
-            96 => self.packet_length(),
-            97..=99 => self.copy(),
+            97 => self.packet_length(),
+            98..=99 => self.copy(),
             _ => {}
         }
         true
@@ -220,13 +223,16 @@ impl<'b> Function<'_, 'b> {
         self.sparing(&free)
     }
 
-    /// One of `free` (`r0` to `r5` are never pinned, so it is not empty), pointers spared most of the time.
+    /// One of `free` (`r0` to `r5` are never pinned, so it is not empty); what registers hold is spared most of the time.
     fn sparing(&mut self, free: &[Reg]) -> Reg {
         let plain: Vec<Reg> =
             free.iter().copied().filter(|r| !self.state.get(*r).is_pointer()).collect();
-        match plain.is_empty() || self.rng.percent(8) {
-            true => *self.rng.pick(free),
-            false => *self.rng.pick(&plain),
+        let empty: Vec<Reg> =
+            free.iter().copied().filter(|r| self.state.get(*r) == Held::Nothing).collect();
+        match self.rng.below(100) {
+            0..=59 if !empty.is_empty() => *self.rng.pick(&empty),
+            0..=91 if !plain.is_empty() => *self.rng.pick(&plain),
+            _ => *self.rng.pick(free),
         }
     }
 
@@ -243,6 +249,10 @@ impl<'b> Function<'_, 'b> {
 
     /// A register that holds a number; one is made if there is none, or for a change.
     pub(super) fn number(&mut self, avoid: &[Reg]) -> Reg {
+        let recent = self.recent.filter(|r| !avoid.contains(r) && self.state.get(*r).is_number());
+        if let Some(r) = recent.filter(|_| self.rng.percent(35)) {
+            return r;
+        }
         match self.find(avoid, Held::is_number) {
             Some(r) if self.rng.percent(85) => r,
             _ => self.new_number(avoid),

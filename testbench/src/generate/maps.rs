@@ -52,7 +52,10 @@ fn table(rng: &mut Rng, options: &Options, n: usize) -> MapUse {
         _ => *rng.pick(&[1, 2, 4, 4, 6, 8, 8, 12, 16]),
     };
     let value = *rng.pick(&[4, 8, 8, 8, 16, 24, 32]);
-    let entries = *rng.pick(&[1, 2, 3, 4, 8, 16, 64]);
+    let entries = match kind.is_array_like() {
+        true => *rng.pick(&[1, 2, 3, 4, 8, 16, 64]),
+        false => *rng.pick(&[1, 3, 8, 16, 64, 64]),
+    };
     let mut def = definition(format!("map{n}"), kind, (key, value), entries);
     if kind == MapKind::LpmTrie {
         def.flags = NO_PREALLOC;

@@ -79,6 +79,7 @@ fn begin<'a, 'b>(rng: &'a mut Rng, shared: &'a mut Shared<'b>, entry: bool) -> F
         pins: [Pin::Free; 10],
         pinned_slots: Vec::new(),
         home: None,
+        recent: None,
         joins: Vec::new(),
         failures: Vec::new(),
         out: None,

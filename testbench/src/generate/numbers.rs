@@ -15,6 +15,7 @@ impl Function<'_, '_> {
         let dst = self.own_number(&[]);
         let held = self.state.get(dst);
         self.state.set(dst, Held::Number(None));
+        self.recent = Some(dst);
         match self.rng.below(12) {
             0 => {
                 let width = self.width();
@@ -78,11 +79,22 @@ impl Function<'_, '_> {
     fn shift(&mut self, dst: Reg) {
         let op = *self.rng.pick(&[AluOp::Lsh, AluOp::Rsh, AluOp::Arsh]);
         let width = self.width();
+        if op == AluOp::Arsh {
+            self.make_negative(dst);
+        }
         let src = match self.rng.percent(65) {
             true => Operand::Imm(self.rng.below(width.bits().into()) as i32),
             false => Operand::Reg(self.number(&[dst])),
         };
         self.code.push(Insn::Alu { op, width, dst, src });
+    }
+
+    /// Most numbers are small; signed operations show on negative ones only. Does so every other time.
+    fn make_negative(&mut self, dst: Reg) {
+        if self.rng.percent(50) {
+            let src = Operand::Imm(-1);
+            self.code.push(Insn::Alu { op: AluOp::Xor, width: Width::W64, dst, src });
+        }
     }
 
     fn multiply(&mut self, dst: Reg) {
@@ -102,6 +114,7 @@ impl Function<'_, '_> {
             return self.code.push(Insn::Alu { op, width, dst, src });
         }
         let op = *self.rng.pick(&[AluOp::Div, AluOp::Mod, AluOp::Sdiv, AluOp::Smod]);
+        self.make_negative(dst);
         if self.options().divide_by_variable && self.rng.percent(50) {
             let src = Operand::Reg(self.number(&[dst]));
             let width = self.width();

@@ -51,7 +51,7 @@ impl Options {
     pub fn hardware() -> Self {
         Self {
             statements: 24,
-            paths: 128,
+            paths: 512,
             reach: 160,
             functions: 2,
             maps: 3,

@@ -140,7 +140,7 @@ impl Function<'_, '_> {
     }
 
     /// A register and an offset at which `size` bytes are proved.
-    fn proved_place(&mut self, size: u32, avoid: &[Reg]) -> Option<(Reg, u32)> {
+    pub(super) fn proved_place(&mut self, size: u32, avoid: &[Reg]) -> Option<(Reg, u32)> {
         let fits = |f: &Self, h: Held| match h {
             Held::Packet(base, offset) => f.state.proved(base) >= offset + size,
             _ => false,
@@ -159,11 +159,16 @@ impl Function<'_, '_> {
     /// Loads packet bytes to `dst`. False if none are proved.
     pub(super) fn load_proved(&mut self, dst: Reg, avoid: &[Reg]) -> bool {
         let size = self.size();
+        let signed = size != Size::B8 && self.rng.percent(12);
+        self.load_field(dst, size, signed, avoid)
+    }
+
+    /// The same with a given size.
+    pub(super) fn load_field(&mut self, dst: Reg, size: Size, signed: bool, avoid: &[Reg]) -> bool {
         let Some((p, at)) = self.proved_place(size.bytes(), &[&[dst], avoid].concat()) else {
             return false;
         };
         let held = self.state.get(p);
-        let signed = size != Size::B8 && self.rng.percent(12);
         self.code.push(Insn::Load { size, signed, dst, src: p, off: at as i16 });
         let field = match held {
             Held::Packet(base, offset) if self.bases[base].arrival && !signed => {
@@ -266,8 +271,18 @@ impl Function<'_, '_> {
     /// Moves the packet's start or end, and does something about a refusal.
     pub(super) fn adjust(&mut self) -> bool {
         let Some(home) = self.home else { return true };
-        let head = self.rng.percent(60);
-        if self.options().adjust_variable && self.rng.percent(25) {
+        let head = self.rng.percent(55);
+        if !head && self.rng.percent(40) {
+            // What is cut off and grown again must come back as zeros.
+            let by = *self.rng.pick(&[-1, -8, -20, -40]);
+            self.imm(R2, by);
+            self.ctx_to(R1, home);
+            self.code.push(Insn::Call(Callee::Helper(ADJUST_TAIL)));
+            self.state.clobber();
+            self.state.forget_packet();
+            let by = *self.rng.pick(&[1, 8, 20, 40]);
+            self.imm(R2, by);
+        } else if self.options().adjust_variable && self.rng.percent(25) {
             let by = self.number(&[]);
             self.mov(R2, by);
             let most = if head { 31 } else { 63 };

@@ -25,6 +25,8 @@ pub(super) enum Source {
     Packet(u32),
     /// The program.
     Constant(u8),
+    /// A number that is 0 or 1.
+    Bit,
 }
 
 /// A field of the packet as it arrived.

@@ -9,7 +9,7 @@ use crate::traffic::{mangle, Mix, Rng, SHORTEST_FRAME};
 use beeline_ir::map::MapKind;
 
 /// Most entries that a map gets.
-const MOST_ENTRIES: usize = 12;
+const MOST_ENTRIES: usize = 24;
 
 /// `count` packets, and the entries of `maps`.
 pub(super) fn workload(
@@ -47,10 +47,14 @@ fn packet(rng: &mut Rng, mix: &Mix, notes: &Notes) -> Vec<u8> {
             meet_comparison(rng, &mut packet, *field, *value);
         }
     }
-    if !notes.lengths.is_empty() && rng.percent(60) {
+    let longest = notes.lengths.iter().max().map_or(0, |l| *l as usize);
+    if !notes.lengths.is_empty() && rng.percent(35) {
         let asked = *rng.pick(&notes.lengths) as usize;
         let length = asked + rng.between(0, 2);
         resize(rng, &mut packet, length.saturating_sub(1));
+    } else if packet.len() < longest && rng.percent(60) {
+        let length = longest + rng.between(0, 100);
+        resize(rng, &mut packet, length);
     } else if rng.percent(15) {
         let length = rng.between(SHORTEST_FRAME, 300);
         resize(rng, &mut packet, length);
@@ -134,6 +138,7 @@ fn keys(rng: &mut Rng, notes: &Notes, n: usize, map: &MapUse, packets: &[Vec<u8>
 fn cook(rng: &mut Rng, recipe: &[Option<Source>], packet: &[u8]) -> Vec<u8> {
     let byte = |source: &Option<Source>| match source {
         Some(Source::Constant(b)) => *b,
+        Some(Source::Bit) => rng.next_u8() & 1,
         Some(Source::Packet(at)) => packet.get(*at as usize).copied().unwrap_or(0),
         None => *rng.pick(&[0, 0, 1, 2, 3]),
     };

@@ -4,6 +4,7 @@ use crate::kernel;
 use beeline_frontend::lift::lift;
 use beeline_frontend::verifier::verify;
 use beeline_ir::if_convert::if_convert;
+use beeline_ir::op::Op;
 use beeline_ir::passes;
 use beeline_ir::ports::share_ports;
 use beeline_ir::schedule::schedule;
@@ -232,6 +233,22 @@ fn check_function(case: &Case, expected: &Expected, function: &Function) -> Resu
 fn check_pipeline(case: &Case, expected: &Expected, pipeline: &Pipeline) -> Result<(), String> {
     let valid = validate_pipeline(pipeline.clone()).map_err(|f| invalid(&f))?;
     check(case, expected, &mut PipelineExec::new(&valid))
+}
+
+/// True if the lifted program does something else once `mistake` was made on its operations; none if it has no such
+/// operation, or no form in which it could be made.
+pub fn tampered(case: &Case, mistake: fn(&mut Op) -> bool) -> Option<bool> {
+    let verified = verify(case.program.clone()).ok()?;
+    let mut interp = Interp::new(&verified).ok()?;
+    let expected = replay(case, &mut interp).ok()?;
+    let mut function = lift(&verified).ok()?;
+    let mut made = false;
+    for inst in function.dfg.insts.values_mut() {
+        made |= mistake(&mut inst.op);
+    }
+    // An invalid program would be noticed earlier; it does not count.
+    let valid = validate_function(function).ok().filter(|_| made)?;
+    Some(check(case, &expected, &mut FunctionExec::new(&valid)).is_err())
 }
 
 /// The maps of `case` before the first packet.

@@ -5,6 +5,8 @@
 
 mod kernel;
 mod levels;
+mod mistakes;
+mod rtl;
 
 use beeline_frontend::disasm;
 use beeline_ir::map::MapKind;
@@ -35,6 +37,14 @@ fn case(profile: &str, seed: u64) -> Case {
         }
     }
     case
+}
+
+impl Profile {
+    /// How much is tried to make a failing case small: nothing where one attempt takes seconds.
+    fn attempts(&self) -> usize {
+        let usual = if self.name == "small" { 0 } else { 6000 };
+        number("BEELINE_FUZZ_SHRINK").unwrap_or(usual) as usize
+    }
 }
 
 fn run(profile: &Profile, judge: impl Fn(&Case) -> Option<Finding>) {
@@ -91,8 +101,9 @@ fn describe(
     judge: &impl Fn(&Case) -> Option<Finding>,
 ) -> String {
     let failing = |c: &Case| judge(c).and_then(Result::err);
-    let small =
-        shrink(&case(profile.name, seed), |c| failing(c).is_some_and(|f| f.level == failure.level));
+    let small = shrink(&case(profile.name, seed), profile.attempts(), |c| {
+        failing(c).is_some_and(|f| f.level == failure.level)
+    });
     let what = failing(&small).map_or_else(String::new, |f| f.to_string());
     format!("\n{} {seed}: {failure}\nreduced: {what}\n{}", profile.name, listing(&small))
 }
@@ -119,29 +130,35 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn function_programs() {
-    run(&Profile { name: "function", programs: 300, must: (Reached::Function, 95) }, |c| {
+    run(&Profile { name: "function", programs: 1500, must: (Reached::Function, 95) }, |c| {
         Some(judge(c))
     });
 }
 
 #[test]
 fn hardware_programs() {
-    run(&Profile { name: "hardware", programs: 300, must: (Reached::Hardware, 70) }, |c| {
+    run(&Profile { name: "hardware", programs: 1500, must: (Reached::Hardware, 90) }, |c| {
         Some(judge(c))
     });
 }
 
 #[test]
 fn full_programs() {
-    run(&Profile { name: "full", programs: 200, must: (Reached::Interpreter, 95) }, |c| {
+    run(&Profile { name: "full", programs: 800, must: (Reached::Interpreter, 95) }, |c| {
         Some(judge(c))
     });
 }
 
 #[test]
+fn small_programs_as_hardware() {
+    let must = (Reached::Hardware, 80);
+    run(&Profile { name: "small", programs: 10, must }, rtl::judge_by_rtl);
+}
+
+#[test]
 fn kernel_programs() {
     let must = (Reached::Interpreter, 90);
-    run(&Profile { name: "kernel", programs: 200, must }, judge_by_kernel);
+    run(&Profile { name: "kernel", programs: 1200, must }, judge_by_kernel);
 }
 
 /// `BEELINE_FUZZ_SHOW="profile seed"` prints that case, and the smallest that ends the same way.
@@ -156,7 +173,7 @@ fn show() {
     };
     println!("{}\n{:?}", listing(&case), judge(&case));
     let this = ending(&case);
-    let small = shrink(&case, |c| ending(c) == this);
+    let small = shrink(&case, 6000, |c| ending(c) == this);
     println!("reduced:\n{}\n{:?}", listing(&small), judge(&small));
 }
 
@@ -169,7 +186,11 @@ fn regressions() {
         .filter_map(|line| {
             let (name, seed) = line.split_once(' ').expect("profile and seed");
             let case = case(name, seed.trim().parse().expect("a seed"));
-            let finding = if name == "kernel" { judge_by_kernel(&case)? } else { judge(&case) };
+            let finding = match name {
+                "kernel" => judge_by_kernel(&case)?,
+                "small" => rtl::judge_by_rtl(&case)?,
+                _ => judge(&case),
+            };
             finding.err().map(|f| format!("{line}: {f}"))
         })
         .collect();
