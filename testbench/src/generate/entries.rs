@@ -128,6 +128,7 @@ impl Function<'_, '_> {
         self.mov(R2, p);
         if at > 0 {
             self.alu(AluOp::Add, R2, Operand::Imm(at as i32));
+            self.state.set(R2, Held::Packet(base, offset + at));
         }
         if self.bases[base].arrival {
             let bytes = (0..size).map(|k| Some(Source::Packet(offset + at + k)));
