@@ -1,6 +1,6 @@
 //! Executors of the IR: they say what a `Function` or a `Pipeline` does, on the same packets and maps as the interpreter.
 //!
-//! Used after every pass: the IR must do what the bytecode does. Both forms are flattened once into [`step::Step`]s over a table of
+//! Used after every pass: the IR must do what the bytecode does. Both forms are flattened once into `step::Step`s over a table of
 //! values; an integer is kept zero-extended, an entry as slot + 1, the null entry as 0. Plain coordinates, no window: what the
 //! hardware cannot reach is for the validator and the cycle-level simulator to say.
 

@@ -1,7 +1,7 @@
 //! The bytecode interpreter: the reference that every other engine is held to.
 //!
-//! A verified program is decoded once into [`op::Op`]s; running it allocates nothing. Addresses are tagged numbers
-//! ([`memory`]), so that every access is checked in safe code: should the verifier ever be wrong, the
+//! A verified program is decoded once into `op::Op`s; running it allocates nothing. Addresses are tagged numbers
+//! (`memory`), so that every access is checked in safe code: should the verifier ever be wrong, the
 //! result is a [`Fault`] that names the instruction.
 
 mod alu;

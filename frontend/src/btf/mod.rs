@@ -1,6 +1,6 @@
 //! BTF: the types of an object (section `.BTF`), as clang writes them.
 //!
-//! [`ext`] reads what hangs on it: line info, function info and CO-RE relocations (`.BTF.ext`).
+//! `ext` reads what hangs on it: line info, function info and CO-RE relocations (`.BTF.ext`).
 //! Format: the kernel's `Documentation/bpf/btf.rst`.
 
 mod cursor;

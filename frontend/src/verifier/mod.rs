@@ -3,11 +3,11 @@
 //! It stands between the loader and everything else: [`verify`] takes a linked [`Program`] and gives either a
 //! [`VerifiedProgram`], whose facts every later stage lives on, or the reasons why not. The parts, bottom up:
 //!
-//! - numbers: [`tnum`] (bits), [`scalar`] (bits and ranges), [`alu`] (arithmetic), [`branch`] (comparisons);
-//! - states: [`stack`], [`state`], and [`cover`], which says when one state stands for another;
-//! - instructions: [`step`], [`pointer`], [`memory`], [`jump`], [`call`], [`helper`] with its [`prototype`] table;
-//! - control flow: [`flow`], [`structure`], [`liveness`], [`loops`];
-//! - the walk: [`explore`], with [`checkpoint`], [`touch`] and [`widen`] to keep it short, and [`record`] for the facts.
+//! - numbers: `tnum` (bits), `scalar` (bits and ranges), `alu` (arithmetic), `branch` (comparisons);
+//! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
+//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `helper` with its `prototype` table;
+//! - control flow: `flow`, `structure`, `liveness`, `loops`;
+//! - the walk: `explore`, with `checkpoint`, `touch` and `widen` to keep it short, and `record` for the facts.
 //!
 //! `docs/verifier.md` tells how it works as a whole, and lists the codes.
 

@@ -2,9 +2,9 @@
 //!
 //! `docs/rtl-interface.md` gives the rules. They let data and time be simulated apart, since the stages never stall: what a packet
 //! carries through them depends on the packets ahead alone, never on the clock.
-//! - *Data* ([`lanes`]): stage by stage, sixteen packets side by side. The packets pass a stage in order; where a stage reads and
+//! - *Data* (`lanes`): stage by stage, sixteen packets side by side. The packets pass a stage in order; where a stage reads and
 //!   writes the values of a map, one packet is done before the next begins, which is what the row's forwarding achieves.
-//! - *Time* ([`clockwork`]): cycle by cycle, framer, FIFOs, deparser and output registers, with counters in place of data.
+//! - *Time* (`clockwork`): cycle by cycle, framer, FIFOs, deparser and output registers, with counters in place of data.
 //!
 //! Maps are the same model as the interpreter's; slot numbers differ from the hardware's, which nobody can see.
 
