@@ -1,13 +1,17 @@
-// bl_align: the output registers of packets whose start may have moved.
+// bl_align: makes output beats from source beats, for packets whose start may have moved.
 //
-// Function    The packet starts in lane `src_shift` of its first source beat; output beats take their bytes from two
-//             neighbouring source beats. `prev` holds the older one until the newer one comes, or goes out alone at the end.
-// Latency     Two cycles or more from a source beat to m_axis.
+// Function    An output beat takes its bytes from two neighbouring source beats: lanes from `src_shift` up of the older one,
+//             lanes below it of the newer one. One source beat per output beat comes in, and which of the two it is depends on
+//             the packet's start:
+//               start moved down (`src_down`): the newer one. The older is the source beat before, for the first
+//               output beat `src_before`; so a packet that grows into its headroom costs no source beat more.
+//               Otherwise: the older one, which waits for the next, or goes on alone if it is the last.
+// Latency     Two cycles or more from a source beat to the output beat that it starts.
 // Throughput  One source beat per cycle.
-// Cuts        src to m_axis. Not cut: `m_axis_tready` to `src_ready`.
+// Cuts        src to out, merging from rotating. Not cut: `out_ready` to `src_ready`.
 //
-// If the packet ends in a lower lane than it starts in, the last source beat only completes the output beat before it and has
-// none of its own.
+// If the start has not moved down and the packet ends in a lower lane than it starts in, the last source beat only
+// completes the output beat before it and has none of its own.
 `default_nettype none
 
 module bl_align #(
@@ -19,97 +23,124 @@ module bl_align #(
     input  wire logic                         src_valid,
     output logic                              src_ready,
     input  wire logic [8*BUS_BYTES-1:0]       src_data,
+    input  wire logic [8*BUS_BYTES-1:0]       src_before,    // with `src_first`: the source beat before this one
+    input  wire logic                         src_first,
     input  wire logic                         src_last,
     // Constant over the beats of a packet:
-    input  wire logic [$clog2(BUS_BYTES)-1:0] src_shift,     // lane of the packet's first byte in its first source beat
-    input  wire logic [$clog2(BUS_BYTES)-1:0] src_end_lane,  // lane of the packet's last byte in its last source beat
+    input  wire logic                         src_down,      // the packet starts at a negative coordinate
+    input  wire logic [$clog2(BUS_BYTES)-1:0] src_shift,     // lane of the packet's first byte in its source beat
+    input  wire logic [$clog2(BUS_BYTES)-1:0] src_end_lane,  // lane of the packet's last byte in its source beat
     input  wire logic [USER_W-1:0]            src_user,
-    output logic      [8*BUS_BYTES-1:0]       m_axis_tdata,
-    output logic      [BUS_BYTES-1:0]         m_axis_tkeep,
-    output logic                              m_axis_tvalid,
-    input  wire logic                         m_axis_tready,
-    output logic                              m_axis_tlast,
-    output logic      [USER_W-1:0]            m_axis_tuser
+    output logic                              out_valid,
+    input  wire logic                         out_ready,
+    output logic      [8*BUS_BYTES-1:0]       out_data,
+    output logic                              out_last,
+    output logic      [$clog2(BUS_BYTES)-1:0] out_end_lane,  // lane of the packet's last byte in its last output beat
+    output logic      [USER_W-1:0]            out_user
 );
   localparam int LANE_W = $clog2(BUS_BYTES);
 
-  logic [8*BUS_BYTES-1:0] prev_data_q;
-  logic                   prev_last_q;
-  logic [LANE_W-1:0]      prev_shift_q;
-  logic [LANE_W-1:0]      prev_end_lane_q;
-  logic [USER_W-1:0]      prev_user_q;
-  logic                   prev_valid_q;
+  // ---------------------------------------------------------------------------------------- hold
+  // One output beat: whole with `down`, else its lower part is still to come with the next source beat.
+  logic [8*BUS_BYTES-1:0] older_q;  // the last source beat taken
+  logic [8*BUS_BYTES-1:0] hold_data_q;
+  logic                   hold_down_q;
+  logic                   hold_last_q;
+  logic [LANE_W-1:0]      hold_shift_q;
+  logic [LANE_W-1:0]      hold_end_lane_q;
+  logic [USER_W-1:0]      hold_user_q;
+  logic                   hold_valid_q;
 
-  logic [8*BUS_BYTES-1:0] data_q;
-  logic [BUS_BYTES-1:0]   keep_q;
-  logic                   last_q;
-  logic [USER_W-1:0]      user_q;
-  logic                   valid_q;
+  logic short_end;  // the packet ends in a lower lane than it starts in
+  logic hold_mute;  // `hold` is a last source beat without an output beat of its own
+  logic hold_may;   // what `hold` produces has room
+  logic consume;    // `hold` is used up in this cycle
+  logic mix_ready;
 
-  logic              short_end;  // the packet's last source beat has no output beat of its own
-  logic              prev_mute;  // `prev` is such a beat
-  logic              prev_may;   // what `prev` produces has room
-  logic              consume;    // `prev` is used up in this cycle
-  logic              out_last;
-  logic [LANE_W-1:0] out_end_lane;
-
-  assign short_end = prev_end_lane_q < prev_shift_q;
-  assign prev_mute = prev_last_q && short_end;
-  assign prev_may  = prev_mute || !valid_q || m_axis_tready;
-  assign consume   = prev_valid_q && prev_may && (prev_last_q || src_valid);
-  assign src_ready = !prev_valid_q || prev_may;
-
-  assign out_last     = prev_last_q || (src_last && short_end);
-  assign out_end_lane = prev_end_lane_q - prev_shift_q;
+  assign short_end = hold_end_lane_q < hold_shift_q;
+  assign hold_mute = hold_last_q && !hold_down_q && short_end;
+  assign hold_may  = hold_mute || mix_ready;
+  assign consume   = hold_valid_q && hold_may && (hold_down_q || hold_last_q || src_valid);
+  assign src_ready = !hold_valid_q || hold_may;
 
   always_ff @(posedge clk) begin
-    if (rst) begin
-      prev_valid_q <= 1'b0;
-      valid_q      <= 1'b0;
-    end else begin
-      if (src_ready && (src_valid || consume)) prev_valid_q <= src_valid;
-      if (!valid_q || m_axis_tready) valid_q <= consume && !prev_mute;
+    if (rst) hold_valid_q <= 1'b0;
+    else if (src_ready && (src_valid || consume)) hold_valid_q <= src_valid;
+  end
+
+  logic [BUS_BYTES-1:0] src_upper;  // lanes from `src_shift` up
+  assign src_upper = ~BUS_BYTES'(0) << src_shift;
+
+  for (genvar l = 0; l < BUS_BYTES; l++) begin : gen_hold
+    always_ff @(posedge clk) begin
+      if (src_valid && src_ready) begin
+        if (!src_down || !src_upper[l]) hold_data_q[8*l+:8] <= src_data[8*l+:8];
+        else if (src_first) hold_data_q[8*l+:8] <= src_before[8*l+:8];
+        else hold_data_q[8*l+:8] <= older_q[8*l+:8];
+      end
     end
   end
 
   always_ff @(posedge clk) begin
     if (src_valid && src_ready) begin
-      prev_data_q     <= src_data;
-      prev_last_q     <= src_last;
-      prev_shift_q    <= src_shift;
-      prev_end_lane_q <= src_end_lane;
-      prev_user_q     <= src_user;
+      older_q         <= src_data;
+      hold_down_q     <= src_down;
+      hold_last_q     <= src_last;
+      hold_shift_q    <= src_shift;
+      hold_end_lane_q <= src_end_lane;
+      hold_user_q     <= src_user;
     end
   end
 
-  // The bytes from lane `shift` on of `prev` followed by the newer beat. Large steps come first: each step needs only
-  // as many bytes of the one before as the remaining steps can still move.
-  logic [16*BUS_BYTES-1:0] pair;
+  // ---------------------------------------------------------------------------------------- mix
+  // One output beat with all its bytes, each still in the lane that it had in its source beat.
+  logic [8*BUS_BYTES-1:0] mix_data_q;
+  logic                   mix_last_q;
+  logic [LANE_W-1:0]      mix_shift_q;
+  logic [LANE_W-1:0]      mix_end_lane_q;
+  logic [USER_W-1:0]      mix_user_q;
+  logic                   mix_valid_q;
 
-  always_comb begin
-    pair = {src_data, prev_data_q};
-    for (int i = LANE_W - 1; i >= 0; i--) begin
-      if (prev_shift_q[i]) pair = pair >> (8 << i);
+  assign mix_ready = !mix_valid_q || out_ready;
+
+  always_ff @(posedge clk) begin
+    if (rst) mix_valid_q <= 1'b0;
+    else if (mix_ready) mix_valid_q <= consume && !hold_mute;
+  end
+
+  logic [BUS_BYTES-1:0] hold_lower;  // lanes that come with the next source beat
+  assign hold_lower = hold_down_q ? '0 : ~(~BUS_BYTES'(0) << hold_shift_q);
+
+  for (genvar l = 0; l < BUS_BYTES; l++) begin : gen_mix
+    always_ff @(posedge clk) begin
+      if (mix_ready) mix_data_q[8*l+:8] <= hold_lower[l] ? src_data[8*l+:8] : hold_data_q[8*l+:8];
     end
   end
 
   always_ff @(posedge clk) begin
-    if (consume && !prev_mute) begin
-      data_q <= pair[8*BUS_BYTES-1:0];
-      keep_q <= out_last ? ~(~BUS_BYTES'(1) << out_end_lane) : '1;
-      last_q <= out_last;
-      user_q <= prev_user_q;
+    if (mix_ready) begin
+      mix_last_q     <= hold_last_q || (!hold_down_q && src_last && short_end);
+      mix_shift_q    <= hold_shift_q;
+      mix_end_lane_q <= hold_end_lane_q - hold_shift_q;
+      mix_user_q     <= hold_user_q;
     end
   end
 
-  assign m_axis_tdata  = data_q;
-  assign m_axis_tkeep  = keep_q;
-  assign m_axis_tvalid = valid_q;
-  assign m_axis_tlast  = last_q;
-  assign m_axis_tuser  = user_q;
+  // ---------------------------------------------------------------------------------------- rotate
+  logic [8*BUS_BYTES-1:0] turned;
 
-  logic unused_pair;
-  assign unused_pair = &{1'b0, pair[16*BUS_BYTES-1:8*BUS_BYTES]};
+  always_comb begin
+    turned = mix_data_q;
+    for (int i = 0; i < LANE_W; i++) begin
+      if (mix_shift_q[i]) turned = (turned >> (8 << i)) | (turned << (8 * BUS_BYTES - (8 << i)));
+    end
+  end
+
+  assign out_valid    = mix_valid_q;
+  assign out_data     = turned;
+  assign out_last     = mix_last_q;
+  assign out_end_lane = mix_end_lane_q;
+  assign out_user     = mix_user_q;
 endmodule
 
 `default_nettype wire

@@ -4,8 +4,8 @@
 //             one source beat at a time, patches written bytes in, clears bytes that never existed, shifts to the new
 //             start (ALIGN), and retires the packet with its last step. Timing: docs/rtl-interface.md.
 // Latency     A descriptor pushed in cycle c starts in cycle c + 1; a source beat of cycle c is on m_axis in cycle c + 1, with
-//             ALIGN = 1 two cycles or more after it was taken.
-// Throughput  One source beat per cycle.
+//             ALIGN = 1 in cycle c + 3 or later.
+// Throughput  One step per cycle; a packet takes as many steps as it has beats, on the longer side.
 // Cuts        Descriptor to m_axis, packet FIFO to m_axis. Not cut: `m_axis_tready` to `pkt_pop` and `retire_*`.
 //
 // `start`, `end` and `valid_end` are signed coordinates: 0 is the first byte of the packet as it arrived. Coordinate
@@ -79,9 +79,11 @@ module bl_deparser #(
     logic [31:0]         redirect_key;
     logic [15:0]         length;       // of the output
     logic                leaves;       // PASS, TX or REDIRECT
-    logic [BEAT_W-1:0]   first_beat;   // first source beat of the output
-    logic [BEAT_W-1:0]   last_beat;    // last source beat of the output
+    logic                down;         // `start` is negative
+    logic [BEAT_W-1:0]   first_emit;   // first step with output
+    logic [BEAT_W-1:0]   last_emit;    // last step with output
     logic [BEAT_W-1:0]   last_stored;  // last beat of the packet as it arrived
+    logic [BEAT_W-1:0]   first_step;
     logic [BEAT_W-1:0]   last_step;
     logic [LANE_W-1:0]   start_lane;   // lane of the first output byte
     logic [LANE_W-1:0]   end_lane;     // lane of the last output byte
@@ -96,10 +98,13 @@ module bl_deparser #(
   logic [17:0]         length_in;
   logic [17:0]         stored_end;  // coordinate of the last byte as it arrived
   logic [17:0]         output_end;  // coordinate of the last output byte
+  logic                end_reaches; // the lane of the last output byte is not below that of the first
 
   assign length_in  = {2'b00, desc_length};
   assign stored_end = length_in - 18'd1;
   assign output_end = desc_end - 18'd1;
+
+  assign end_reaches = output_end[LANE_W-1:0] >= desc_start[LANE_W-1:0];
 
   always_comb begin
     push.action       = desc_action;
@@ -107,16 +112,17 @@ module bl_deparser #(
     push.redirect_key = desc_redirect_key;
     push.length       = desc_end[15:0] - desc_start[15:0];
     push.leaves       = desc_action == 32'd2 || desc_action == 32'd3 || desc_action == 32'd4;
-    push.first_beat   = desc_start[17:LANE_W];
-    push.last_beat    = output_end[17:LANE_W];
+    push.down         = desc_start[17];
+    push.first_emit   = desc_start[17:LANE_W] + BEAT_W'(push.down);
+    push.last_emit    = output_end[17:LANE_W] + BEAT_W'(push.down && end_reaches);
     push.last_stored  = stored_end[17:LANE_W];
     push.start_lane   = desc_start[LANE_W-1:0];
     push.end_lane     = output_end[LANE_W-1:0];
     push.limit        = $signed(desc_valid_end) < $signed(length_in) ? desc_valid_end : length_in;
     push.patch_en     = push_patch_en;
     push.patch_data   = push_patch_data;
-    if (push.leaves && $signed(push.last_beat) > $signed(push.last_stored)) push.last_step = push.last_beat;
-    else push.last_step = push.last_stored;
+    push.first_step   = push.leaves && push.first_emit[BEAT_W-1] ? push.first_emit : '0;
+    push.last_step    = push.leaves && $signed(push.last_emit) > $signed(push.last_stored) ? push.last_emit : push.last_stored;
   end
 
   logic unused_lane;
@@ -164,7 +170,9 @@ module bl_deparser #(
   end
 
   // ---------------------------------------------------------------------------------------- walk
-  // One source beat per step. Beats before 0 exist only in the output, dropped packets only in the packet FIFO.
+  // One source beat per step. If the start is negative, the first step also has the beat before its own (`src_before`), so
+  // that each step with output has all that its output beat needs. Beats before 0 exist only in the output, dropped
+  // packets only in the packet FIFO.
   logic              started_q;  // `beat_q` is inside the packet at the head
   logic [BEAT_W-1:0] beat_q;
   logic [BEAT_W-1:0] beat;
@@ -175,14 +183,9 @@ module bl_deparser #(
   logic              step;
   logic              last_step;
 
-  always_comb begin
-    if (started_q) beat = beat_q;
-    else if (head.leaves && head.first_beat[BEAT_W-1]) beat = head.first_beat;
-    else beat = '0;
-  end
-
+  assign beat  = started_q ? beat_q : head.first_step;
   assign pops  = !beat[BEAT_W-1] && $signed(beat) <= $signed(head.last_stored);
-  assign emits = head.leaves && $signed(beat) >= $signed(head.first_beat) && $signed(beat) <= $signed(head.last_beat);
+  assign emits = head.leaves && $signed(beat) >= $signed(head.first_emit) && $signed(beat) <= $signed(head.last_emit);
 
   assign src_valid = head_valid && emits && (!pops || pkt_valid);
   assign step      = head_valid && (!pops || pkt_valid) && (!emits || src_ready);
@@ -206,10 +209,11 @@ module bl_deparser #(
 
   // ---------------------------------------------------------------------------------------- output
   logic [8*BUS_BYTES-1:0] src_data;
+  logic [8*BUS_BYTES-1:0] src_before;
   logic                   src_last;
   logic [63:0]            src_user;
 
-  assign src_last = beat == head.last_beat;
+  assign src_last = beat == head.last_emit;
   assign src_user = {head.redirect_key, head.redirect_map, head.action[7:0], head.length};
 
   bl_merge #(
@@ -218,34 +222,58 @@ module bl_deparser #(
       .WINDOW   (WINDOW),
       .BEAT_W   (BEAT_W)
   ) u_merge (
-      .beat      (beat),
-      .limit     (head.limit),
-      .patch_data(head_patch_data),
-      .patch_en  (head_patch_en),
-      .pkt_data  (pkt_data),
-      .data      (src_data)
+      .beat       (beat),
+      .limit      (head.limit),
+      .patch_data (head_patch_data),
+      .patch_en   (head_patch_en),
+      .pkt_data   (pkt_data),
+      .data       (src_data),
+      .data_before(src_before)
   );
+
+  // Output beats.
+  logic                   out_valid;
+  logic                   out_ready;
+  logic [8*BUS_BYTES-1:0] out_data;
+  logic                   out_last;
+  logic [LANE_W-1:0]      out_end_lane;
+  logic [63:0]            out_user;
 
   if (ALIGN) begin : gen_align
     bl_align #(
         .BUS_BYTES(BUS_BYTES),
         .USER_W   (64)
     ) u_align (
+        .src_first   (beat == head.first_emit),
+        .src_down    (head.down),
         .src_shift   (head.start_lane),
         .src_end_lane(head.end_lane),
         .*
     );
-  end else begin : gen_emit
-    bl_emit #(
-        .BUS_BYTES(BUS_BYTES),
-        .USER_W   (64)
-    ) u_emit (
-        .src_end_lane(head.end_lane),
-        .*
-    );
+  end else begin : gen_straight
+    assign out_valid    = src_valid;
+    assign src_ready    = out_ready;
+    assign out_data     = src_data;
+    assign out_last     = src_last;
+    assign out_end_lane = head.end_lane;
+    assign out_user     = src_user;
+
     logic unused_start;
-    assign unused_start = &{1'b0, head.start_lane};
+    assign unused_start = &{1'b0, head.start_lane, head.down, src_before};
   end
+
+  bl_emit #(
+      .BUS_BYTES(BUS_BYTES),
+      .USER_W   (64)
+  ) u_emit (
+      .src_valid   (out_valid),
+      .src_ready   (out_ready),
+      .src_data    (out_data),
+      .src_last    (out_last),
+      .src_end_lane(out_end_lane),
+      .src_user    (out_user),
+      .*
+  );
 endmodule
 
 `default_nettype wire

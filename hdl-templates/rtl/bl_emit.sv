@@ -1,6 +1,6 @@
-// bl_emit: the output register of packets that keep their start.
+// bl_emit: the output register.
 //
-// Function    Source beats go out as they are, with `tkeep` from the length.
+// Function    Beats go out as they are, with `tkeep` from the place of the last byte.
 // Latency     A beat accepted in cycle c is on m_axis from cycle c + 1.
 // Throughput  One beat per cycle.
 // Cuts        src to m_axis. Not cut: `m_axis_tready` to `src_ready`.
@@ -16,7 +16,7 @@ module bl_emit #(
     output logic                              src_ready,
     input  wire logic [8*BUS_BYTES-1:0]       src_data,
     input  wire logic                         src_last,
-    input  wire logic [$clog2(BUS_BYTES)-1:0] src_end_lane,  // lane of the packet's last byte in its last source beat
+    input  wire logic [$clog2(BUS_BYTES)-1:0] src_end_lane,  // lane of the packet's last byte in its last beat
     input  wire logic [USER_W-1:0]            src_user,
     output logic      [8*BUS_BYTES-1:0]       m_axis_tdata,
     output logic      [BUS_BYTES-1:0]         m_axis_tkeep,

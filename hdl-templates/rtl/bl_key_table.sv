@@ -18,6 +18,7 @@ module bl_key_table #(
     parameter logic [MASKS_W-1:0] MASKS = '0
 ) (
     input  wire logic                  clk,
+    input  wire logic                  rst,           // no slot is written while it is 1
     // Stage P.
     input  wire logic [KEY_W-1:0]      key,
     input  wire logic                  host_sel,      // a token for this map is in this stage
@@ -83,6 +84,7 @@ module bl_key_table #(
         .WRITABLE(1'b0)
     ) u_slots (
         .clk        (clk),
+        .rst        (rst),
         .index      (index),
         .host_sel   (bank_sel),
         .host_write (host_write),

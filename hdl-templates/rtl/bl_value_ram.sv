@@ -9,6 +9,7 @@
 // A host token (`host_sel`) takes the place of a packet: it reads its row (`host_rvalid` with `row`, stage P + 1) or writes
 // it. With WRITABLE = 0 only the host writes, and there is nothing to forward. All rows start as zero, the row of a
 // memory of one row as INIT. A row read at an index that is not below DEPTH is undefined; such an index must not be written.
+// Nothing is written in a cycle of `rst`, whatever the control in front has come up as; a reset leaves the rows alone.
 `default_nettype none
 
 module bl_value_ram #(
@@ -19,6 +20,7 @@ module bl_value_ram #(
     parameter int               INDEX_W  = DEPTH > 1 ? $clog2(DEPTH) : 1  // derived: leave alone
 ) (
     input  wire logic               clk,
+    input  wire logic               rst,
     // Stage P.
     input  wire logic [INDEX_W-1:0] index,
     input  wire logic               host_sel,    // a token for this map, slot below DEPTH
@@ -51,9 +53,11 @@ module bl_value_ram #(
     initial row_q = INIT;
 
     always_ff @(posedge clk) begin
-      host_write_q <= host_sel && host_write;
-      if (host_write_q) row_q <= host_row;
-      else if (WRITABLE && wr_en) row_q <= wr_row;
+      host_write_q <= host_sel && host_write && !rst;
+      if (!rst) begin
+        if (host_write_q) row_q <= host_row;
+        else if (WRITABLE && wr_en) row_q <= wr_row;
+      end
     end
     assign row = row_q;
 
@@ -86,7 +90,7 @@ module bl_value_ram #(
       logic               wrote_q;      // ...and wrote
       logic [WIDTH-1:0]   wrote_row_q;
 
-      assign write     = host_write_q || wr_en;
+      assign write     = (host_write_q || wr_en) && !rst;
       assign write_row = host_write_q ? host_row : wr_row;
 
       always_ff @(posedge clk) begin
@@ -95,7 +99,7 @@ module bl_value_ram #(
 
       // The comparison of indices does not wait for `wr_en`, which comes late in its stage.
       always_ff @(posedge clk) begin
-        host_write_q <= host_sel && host_write;
+        host_write_q <= host_sel && host_write && !rst;
         index_q      <= read_index;
         same_q       <= (read_index == index_q);
         wrote_q      <= write;
@@ -105,7 +109,7 @@ module bl_value_ram #(
     end else begin : gen_read_only
       // The host writes at the end of stage P: packets ahead have read by then, packets behind read later.
       always_ff @(posedge clk) begin
-        if (host_sel && host_write) mem[host_slot] <= host_row;
+        if (host_sel && host_write && !rst) mem[host_slot] <= host_row;
       end
       assign row = mem_row_q;
 

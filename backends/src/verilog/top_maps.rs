@@ -78,7 +78,7 @@ impl TopEmitter<'_> {
             .map(|(what, bits)| self.logic(&format!("{host}_{what}"), bits))
             .collect();
         let (all_key, _) = layout.host_bytes();
-        let mut ports = own(&["clk"]);
+        let mut ports = own(&["clk", "rst"]);
         ports.push(("key", layout.key_ports[port].clone()));
         ports.push(("host_sel", self.selected(n, lookup.issue.index())));
         ports.push(("host_write", self.request("req_write", 1, 1)));
@@ -149,7 +149,7 @@ impl TopEmitter<'_> {
             }
         };
         let (_, all_value) = layout.host_bytes();
-        let mut ports = own(&["clk"]);
+        let mut ports = own(&["clk", "rst"]);
         ports.push(("index", index));
         ports.push(("host_sel", self.selected(n, stage)));
         ports.push(("host_write", self.request("req_write", 1, 1)));

@@ -137,12 +137,14 @@ fn caught(bench: &Bench, arguments: &[String]) {
 
 #[test]
 fn broken_deparser_is_caught() {
-    let defect = Some((
-        "bl_align.sv",
-        "prev_mute || !valid_q || m_axis_tready",
-        "!valid_q || m_axis_tready",
-    ));
+    let defect = Some(("bl_align.sv", "hold_mute || mix_ready", "mix_ready"));
     caught(&Bench { name: "broken_align", defect, ..ALIGNED.bench() }, &ALIGNED.arguments(1, 600));
+}
+
+#[test]
+fn forgotten_headroom_is_caught() {
+    let defect = Some(("bl_align.sv", "else if (src_first)", "else if (src_first && 1'b0)"));
+    caught(&Bench { name: "broken_before", defect, ..ALIGNED.bench() }, &ALIGNED.arguments(1, 600));
 }
 
 #[test]
@@ -202,6 +204,17 @@ fn broken_forwarding_is_caught() {
     let (bench, arguments) = value_ram("broken_forwarding", 64, 16, true, 0);
     let defect = Some(("bl_value_ram.sv", "(same_q && wrote_q)", "(same_q && wrote_q && 1'b0)"));
     caught(&Bench { defect, ..bench }, &arguments);
+}
+
+#[test]
+fn a_write_during_reset_is_caught() {
+    for (name, depth, from, to) in [
+        ("broken_reset_16", 16, "(host_write_q || wr_en) && !rst", "host_write_q || wr_en"),
+        ("broken_reset_1", 1, "if (!rst) begin", "begin"),
+    ] {
+        let (bench, arguments) = value_ram(name, 64, depth, true, 0);
+        caught(&Bench { defect: Some(("bl_value_ram.sv", from, to)), ..bench }, &arguments);
+    }
 }
 
 #[test]

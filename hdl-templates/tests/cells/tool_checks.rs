@@ -33,7 +33,7 @@ const SHAPES: &[(&str, &[&str])] = &[
         "bl_key_table",
         &["", "DEPTH_LOG2=0 KEY_W=8", "DEPTH_LOG2=1 KEY_W=104", "DEPTH_LOG2=10 KEY_W=1"],
     ),
-    ("bl_merge", &["", "HEADROOM=1 WINDOW=1", "HEADROOM=64 WINDOW=65"]),
+    ("bl_merge", &["", "HEADROOM=1 WINDOW=1", "HEADROOM=64 WINDOW=65", "HEADROOM=216 WINDOW=1600"]),
     ("bl_emit", &["", "BUS_BYTES=8 USER_W=1"]),
     ("bl_align", &["", "BUS_BYTES=8 USER_W=1"]),
     (

@@ -29,6 +29,19 @@ int main(int argc, char** argv) {
     if (width % 8) b.back() &= uint8_t((1 << width % 8) - 1);
     return b;
   };
+  // Nothing is written during a reset, whatever the inputs and the registers are.
+  top.rst = 1;
+  for (int i = 0; i < 5; i++) {
+    Bytes noise(bytes, uint8_t(rng.next() | 1));
+    top.host_sel = top.host_write = top.wr_en = 1;
+    top.index = top.host_slot = uint32_t(rng.range(0, depth - 1));
+    set_bytes(top.host_row, cut(noise), width);
+    set_bytes(top.wr_row, cut(noise), width);
+    settle(top);
+    tick(top);
+  }
+  top.rst = 0;
+
   Operation older;
   Bytes host_row(bytes);  // static while a token is near, as bl_host guarantees
   int since_token = 100;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 const PKT_DEPTH: usize = 512;
 
 /// Bytes in a beat.
-const BEAT: u32 = 64;
+const BEAT: i32 = 64;
 
 /// Cycles without progress after which nothing will come.
 const PATIENCE: u64 = 1 << 20;
@@ -33,7 +33,7 @@ impl Shape {
         let is_zero = |v: Value| p.dfg.as_const(v) == Some(0);
         Self {
             stages: staged.num_stages,
-            window_beats: staged.window.div_ceil(BEAT).max(1),
+            window_beats: staged.window.div_ceil(BEAT as u32).max(1),
             desc_depth: (staged.num_stages + 4).next_power_of_two(),
             align: !is_zero(p.verdict.start),
         }
@@ -46,7 +46,9 @@ pub(super) struct Traveller {
     packet: usize,
     leaves: bool,
     in_beats: i32,
-    /// Source beats that are emitted: from the first to behind the last.
+    /// The start lies before the packet as it arrived.
+    down: bool,
+    /// Steps that are emitted: from the first to behind the last.
     emitted: (i32, i32),
     /// Output beats.
     outputs: i32,
@@ -55,14 +57,18 @@ pub(super) struct Traveller {
 impl Traveller {
     /// Packet number `packet` of `len` bytes; if it leaves, with the bytes at coordinates `start .. end`.
     pub fn new(packet: usize, len: u32, leaves: bool, start: i32, end: i32) -> Self {
-        let beat = BEAT as i32;
-        let in_beats = len.div_ceil(BEAT) as i32;
-        let emitted = if leaves {
-            (start.div_euclid(beat), (end + beat - 1).div_euclid(beat))
-        } else {
+        let in_beats = len.div_ceil(BEAT as u32) as i32;
+        let outputs = (end - start + BEAT - 1) / BEAT;
+        let down = start < 0;
+        let emitted = if !leaves {
             (0, 0)
+        } else if down {
+            let first = start.div_euclid(BEAT) + 1;
+            (first, first + outputs)
+        } else {
+            (start / BEAT, (end + BEAT - 1) / BEAT)
         };
-        Self { packet, leaves, in_beats, emitted, outputs: (end - start + beat - 1) / beat }
+        Self { packet, leaves, in_beats, down, emitted, outputs }
     }
 
     /// Steps of the deparser, from the first to behind the last.
@@ -71,17 +77,17 @@ impl Traveller {
     }
 }
 
-/// A beat in `prev`.
+/// An emitted step in `hold`.
 #[derive(Clone, Copy)]
-struct Prev {
+struct Held {
     packet: usize,
-    /// Source beats behind it.
-    behind: i32,
-    /// Output beats that it and those behind it make.
+    /// Its output beat needs nothing of the next step.
+    whole: bool,
+    /// Output beats from its own on.
     outputs: i32,
 }
 
-/// A beat in the output register.
+/// A beat in `mix` or the output register.
 #[derive(Clone, Copy)]
 struct Out {
     packet: usize,
@@ -107,7 +113,8 @@ pub(super) struct Clockwork {
     descriptors: VecDeque<(u64, Traveller)>,
     /// Next step for the first of them; none: at its beginning.
     step: Option<i32>,
-    prev: Option<Prev>,
+    hold: Option<Held>,
+    mix: Option<Out>,
     out: Option<Out>,
     last_progress: u64,
 }
@@ -125,7 +132,8 @@ impl Clockwork {
             inflight: 0,
             descriptors: VecDeque::with_capacity(shape.desc_depth as usize),
             step: None,
-            prev: None,
+            hold: None,
+            mix: None,
             out: None,
             last_progress: 0,
         }
@@ -159,10 +167,14 @@ impl Clockwork {
         traffic: &mut impl Traffic,
         departures: &mut [Departure],
     ) -> Result<(), Fault> {
-        while !(self.descriptors.is_empty() && self.prev.is_none() && self.out.is_none()) {
+        while !(self.descriptors.is_empty() && self.output_is_empty()) {
             self.tick(traffic, departures)?;
         }
         Ok(())
+    }
+
+    fn output_is_empty(&self) -> bool {
+        self.hold.is_none() && self.mix.is_none() && self.out.is_none()
     }
 
     /// One cycle.
@@ -241,12 +253,13 @@ impl Clockwork {
     /// The deparser's side of a cycle; true if a packet was retired. The output register is empty here if the receiver takes its beat.
     #[inline]
     fn deparse(&mut self, departures: &mut [Departure]) -> bool {
-        let out_free = self.out.is_none();
-        // A last source beat leaves `prev` by itself, another one only with the next.
-        let can_consume = self.prev.is_some_and(|p| p.outputs == 0 || out_free);
-        let is_last = self.prev.is_some_and(|p| p.behind == 0);
-        if is_last && can_consume {
-            self.consume_prev();
+        if self.out.is_none() {
+            self.out = self.mix.take();
+        }
+        // A whole output beat leaves `hold` by itself, another one only with the next step.
+        let can_consume = self.hold.is_some_and(|h| h.outputs == 0 || self.mix.is_none());
+        if can_consume && self.hold.is_some_and(|h| h.whole) {
+            self.consume_hold();
         }
         let Some(&(visible, packet)) = self.descriptors.front() else { return false };
         if visible > self.cycle {
@@ -261,7 +274,7 @@ impl Clockwork {
         if (packet.emitted.0..packet.emitted.1).contains(&k) {
             let accepted = match self.shape.align {
                 false => self.out.is_none(),
-                true => self.prev.is_none() || can_consume && !is_last,
+                true => self.hold.is_none() || can_consume,
             };
             if !accepted {
                 return false;
@@ -283,24 +296,22 @@ impl Clockwork {
         done
     }
 
-    /// Source beat `k` of `packet` goes on.
+    /// Step `k` of `packet` goes on.
     fn emit(&mut self, packet: Traveller, k: i32) {
-        let behind = packet.emitted.1 - k - 1;
+        let last = k + 1 == packet.emitted.1;
         if !self.shape.align {
-            self.out = Some(Out { packet: packet.packet, last: behind == 0 });
+            self.out = Some(Out { packet: packet.packet, last });
             return;
         }
-        if self.prev.is_some() {
-            self.consume_prev();
-        }
+        self.consume_hold();
         let outputs = (packet.outputs - (k - packet.emitted.0)).max(0);
-        self.prev = Some(Prev { packet: packet.packet, behind, outputs });
+        self.hold = Some(Held { packet: packet.packet, whole: packet.down || last, outputs });
     }
 
-    /// `prev` makes its output beat, if it makes one.
-    fn consume_prev(&mut self) {
-        if let Some(p) = self.prev.take().filter(|p| p.outputs > 0) {
-            self.out = Some(Out { packet: p.packet, last: p.outputs == 1 });
+    /// What `hold` has, if anything, makes its output beat, if it makes one.
+    fn consume_hold(&mut self) {
+        if let Some(h) = self.hold.take().filter(|h| h.outputs > 0) {
+            self.mix = Some(Out { packet: h.packet, last: h.outputs == 1 });
         }
     }
 }

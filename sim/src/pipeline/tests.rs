@@ -268,15 +268,25 @@ fn times_are_those_of_the_rules() {
     assert_eq!(times(&simple(2, 0, 0), &[65, 60]), [(0, 5), (2, 6)]);
     // Growth by a beat: one more step.
     assert_eq!(times(&simple(2, 0, 10), &[60, 60]), [(0, 5), (1, 7)]);
-    // A moved start: through `prev`. Two source beats (-1 and 0) make two output beats, or one.
-    assert_eq!(times(&simple(2, -20, 0), &[60, 60]), [(0, 6), (1, 8)]);
-    assert_eq!(times(&simple(2, -4, -50), &[60, 60]), [(0, 5), (1, 7)]);
+    // A moved start: through `hold` and `mix`, two cycles more. The headroom's beat costs no step.
+    assert_eq!(times(&simple(2, -4, 0), &[60, 60]), [(0, 6), (1, 7)]);
+    assert_eq!(times(&simple(2, -4, -50), &[60, 60]), [(0, 6), (1, 7)]);
+    // Two output beats out of one: two steps.
+    assert_eq!(times(&simple(2, -20, 0), &[60, 60]), [(0, 7), (1, 9)]);
+    // A start in the second beat of headroom: 75 bytes, two beats.
+    assert_eq!(times(&simple(2, -65, -50), &[60, 60]), [(0, 7), (1, 9)]);
+    // Moved up: as many steps as beats.
+    assert_eq!(times(&simple(2, 4, 0), &[60, 60]), [(0, 6), (1, 7)]);
+    assert_eq!(times(&simple(2, 4, 0), &[128, 128]), [(0, 7), (2, 9)]);
 }
 
 #[test]
 fn back_to_back_packets_leave_one_per_clock() {
     let t = times(&simple(2, 0, 0), &[64; 1000]);
     assert!(t.iter().enumerate().all(|(n, &(i, o))| (i, o) == (n as u64, n as u64 + 4)));
+    // A tag in front of 60 bytes makes 64.
+    let t = times(&simple(2, -4, 0), &[60; 1000]);
+    assert!(t.iter().enumerate().all(|(n, &(i, o))| (i, o) == (n as u64, n as u64 + 6)));
     // With two beats out for one in, every second cycle.
     let t = times(&simple(2, 0, 64), &[64; 1000]);
     assert_eq!(t[999].1 - t[499].1, 1000);

@@ -153,7 +153,7 @@ module acl (
   bl_value_ram #(
       .WIDTH(128), .DEPTH(4), .WRITABLE(1'b1)
   ) u_counters_values (
-      .clk, .index(counters_slot), .host_sel(token[4] && counters_selected), .host_write(req_write),
+      .clk, .rst, .index(counters_slot), .host_sel(token[4] && counters_selected), .host_write(req_write),
       .host_slot(req_slot[1:0]), .host_row(req_value), .row(counters_row), .wr_en(counters_write),
       .wr_row(counters_row_next), .host_rvalid(counters_host_row_valid)
   );
@@ -189,7 +189,7 @@ module acl (
   bl_key_table #(
       .KEY_W(48), .DEPTH_LOG2(5), .MASKS(SENDERS_MASKS)
   ) u_senders_keys (
-      .clk, .key(senders_key), .host_sel(token[0] && senders_selected), .host_write(req_write),
+      .clk, .rst, .key(senders_key), .host_sel(token[0] && senders_selected), .host_write(req_write),
       .host_slot(req_slot[6:0]), .host_present(req_present), .host_key(req_key),
       .host_rvalid(senders_host_key_valid), .host_rpresent(senders_host_key_present),
       .host_rkey(senders_host_key_bytes), .hit(rule[7]), .slot(rule[6:0])
@@ -198,7 +198,7 @@ module acl (
   bl_value_ram #(
       .WIDTH(32), .DEPTH(128), .WRITABLE(1'b0)
   ) u_senders_values (
-      .clk, .index(senders_slot), .host_sel(token[2] && senders_selected), .host_write(req_write),
+      .clk, .rst, .index(senders_slot), .host_sel(token[2] && senders_selected), .host_write(req_write),
       .host_slot(req_slot[6:0]), .host_row(req_value[31:0]), .row(senders_row), .wr_en(1'b0), .wr_row(32'd0),
       .host_rvalid(senders_host_row_valid)
   );
