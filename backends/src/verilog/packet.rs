@@ -214,12 +214,10 @@ impl StageEmitter<'_> {
         let kept: Vec<ByteCoord> = wanted.iter().copied().filter(|c| self.bytes.has(*c)).collect();
         let part =
             |first: ByteCoord, count: u32| value.extract(8 * (first - coord) as u32, 8 * count);
-        for (first, count) in runs(&wanted) {
-            if pred.as_const() == Some(1) || !kept.contains(&first) {
+        if pred.as_const() == Some(1) {
+            for (first, count) in runs(&wanted) {
                 self.bytes.define(first, count, &part(first, count));
             }
-        }
-        if pred.as_const() == Some(1) {
             return;
         }
         for c in wanted.iter().filter(|c| !kept.contains(c)) {

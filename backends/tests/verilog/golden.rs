@@ -52,6 +52,15 @@ fn options() {
     tools::lint(&design);
 }
 
+/// Bytes 6 and 7 are new in the stage, 8 and 9 hold the first store's upper half unless the second one happens.
+#[test]
+fn a_store_keeps_what_an_earlier_one_wrote() {
+    let design = design("overlap");
+    let (_, stage) = design.files.iter().find(|(f, _)| f.ends_with("stage_01.sv")).unwrap();
+    assert!(stage.contains("in.longer ? 16'h5566 : 16'h3344;"), "{stage}");
+    tools::lint(&design);
+}
+
 #[test]
 fn acl_works_as_a_whole() {
     let design = design("acl");
