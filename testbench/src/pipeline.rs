@@ -9,7 +9,7 @@ use beeline_sim::MapSet;
 const BUS: usize = 64;
 
 /// Idle cycles before each beat, and the output's ready pattern.
-struct Pattern {
+pub struct Pattern {
     /// By beat of the whole trace.
     idle: Vec<u32>,
     /// Index in `idle` of each packet's first beat.
@@ -36,13 +36,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let decls = hardware.staged.pipeline.dfg.maps.values();
     let mut maps = MapSet::from_decls(decls).map_err(|e| EngineError::Input(e.to_string()))?;
     job.maps.load(&mut maps).map_err(EngineError::Input)?;
-    let arrivals: Vec<Arrival<'_>> = job
-        .trace
-        .packets
-        .iter()
-        .enumerate()
-        .map(|(n, p)| Arrival { bytes: &p.bytes, inputs: inputs(job, n, p.time_ns) })
-        .collect();
+    let arrivals = arrivals(job);
     let mut pattern = pattern(job);
     let run = PipelineSim::new(&hardware.staged)
         .run(&arrivals, &mut maps, &mut pattern)
@@ -57,7 +51,8 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     Ok(Record { packets, maps, cycles: Some(run.cycles) })
 }
 
-fn pattern(job: &Job<'_>) -> Pattern {
+/// The pattern that `job` asks for.
+pub fn pattern(job: &Job<'_>) -> Pattern {
     let mut beats = 0;
     let first_beat = job
         .trace
@@ -71,4 +66,10 @@ fn pattern(job: &Job<'_>) -> Pattern {
         .collect();
     let idle = job.pacing.idle_before_beats(beats);
     Pattern { idle, first_beat, ready: job.pacing.ready_pattern() }
+}
+
+/// The packets of `job`, with their inputs.
+pub fn arrivals<'a>(job: &Job<'a>) -> Vec<Arrival<'a>> {
+    let packets = job.trace.packets.iter().enumerate();
+    packets.map(|(n, p)| Arrival { bytes: &p.bytes, inputs: inputs(job, n, p.time_ns) }).collect()
 }

@@ -17,11 +17,20 @@ use model::{Beat, Meta, Model, OutBeat, RunRecord};
 /// Bytes of a stream beat.
 const BUS: usize = 64;
 
-/// Runs `job` on the Verilated design.
+/// A Verilated design with its maps loaded, and a trace as stream beats.
+pub struct Prepared {
+    model: Model,
+    beats: Vec<Beat>,
+    metas: Vec<Meta>,
+    ready: Vec<u8>,
+    used: Vec<bool>,
+}
+
+/// Builds (or takes from the cache) the model of `job`'s design, and loads its maps.
 ///
 /// # Errors
 /// `Skipped` without Verilator; `Internal` if the design misbehaves.
-pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
+pub fn prepare(job: &Job<'_>) -> Result<Prepared, EngineError> {
     let hardware = job.hardware()?;
     let built_for = (hardware.options.cpu, hardware.options.seed);
     if (job.surroundings.cpu, job.surroundings.seed) != built_for {
@@ -34,7 +43,6 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
             EngineError::Internal(e.to_string())
         }
     })?;
-    let internal = |e: model::ModelError| EngineError::Internal(e.to_string());
     let seed = match job.pacing {
         Pacing::FullRate => 1,
         Pacing::Random(s) => s,
@@ -44,21 +52,46 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let used = hardware.used_maps();
     load_maps(&mut model, job, &decls, &used)?;
     let (beats, metas) = stream(job);
-    let ready: Vec<u8> = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
-    let run = model.replay(&beats, &metas, &ready).map_err(internal)?;
+    let ready = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
+    Ok(Prepared { model, beats, metas, ready, used })
+}
+
+impl Prepared {
+    /// Replays the trace once more, on the state that earlier replays left.
+    ///
+    /// # Errors
+    /// If the design stops.
+    pub fn replay(&mut self) -> Result<RunRecord, EngineError> {
+        self.model.replay(&self.beats, &self.metas, &self.ready).map_err(internal)
+    }
+}
+
+/// Runs `job` on the Verilated design.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
+    let mut prepared = prepare(job)?;
+    let run = prepared.replay()?;
     let packets = packets(&run)?;
+    let hardware = job.hardware()?;
+    let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
     let maps = decls
         .iter()
         .enumerate()
         .map(|(n, decl)| {
-            if used[n] {
-                dump_map(&mut model, n as u32, decl).map_err(internal)
+            if prepared.used[n] {
+                dump_map(&mut prepared.model, n as u32, decl).map_err(internal)
             } else {
                 unused_map(job, hardware, n)
             }
         })
         .collect::<Result<_, _>>()?;
     Ok(Record { packets, maps, cycles: Some(run.cycles) })
+}
+
+fn internal(e: model::ModelError) -> EngineError {
+    EngineError::Internal(e.to_string())
 }
 
 /// The content before the first packet: global data and the map file.
@@ -81,7 +114,6 @@ fn load_maps(
     decls: &[&MapDecl],
     used: &[bool],
 ) -> Result<(), EngineError> {
-    let internal = |e: model::ModelError| EngineError::Internal(e.to_string());
     let maps = initial_maps(job, decls)?;
     for (n, decl) in decls.iter().enumerate() {
         if !used[n] {
