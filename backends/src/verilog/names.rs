@@ -40,10 +40,19 @@ pub struct Namer {
     used: HashSet<String>,
 }
 
+/// Words of C++ that Verilator warns of, since its models are C++; C programs may use many of them as names.
+const CPP_KEYWORDS: &str = "\
+abort alignas alignof and_eq asm atomic_cancel atomic_commit atomic_noexcept auto bitand bitor bool catch char char16_t \
+char32_t compl concept const_cast constexpr decltype delete double dynamic_cast explicit false float friend goto inline \
+long mutable namespace noexcept not_eq nullptr operator or_eq override private public register requires short sizeof \
+static_assert static_cast switch synchronized template thread_local throw transaction_safe true try typeid typename \
+using volatile wchar_t xor_eq";
+
 impl Namer {
-    /// A namer that avoids the keywords and the names in `taken`.
+    /// A namer that avoids the keywords of both languages and the names in `taken`.
     pub fn new<'a>(taken: impl IntoIterator<Item = &'a str>) -> Self {
-        let used = KEYWORDS.split_whitespace().chain(taken).map(str::to_owned).collect();
+        let words = KEYWORDS.split_whitespace().chain(CPP_KEYWORDS.split_whitespace());
+        let used = words.chain(taken).map(str::to_owned).collect();
         Self { used }
     }
 
@@ -193,6 +202,7 @@ mod tests {
         assert_eq!(n.unique("ip_protocol"), "ip_protocol_2");
         assert_eq!(n.unique("ip.protocol"), "ip_protocol_3");
         assert_eq!(n.unique("begin"), "begin_2");
+        assert_eq!(n.unique("delete"), "delete_2");
         assert_eq!(n.unique("clk"), "clk_2");
         assert_eq!(n.unique("7up"), "x_7up");
         assert_eq!(n.unique("größe"), "gr_e");
