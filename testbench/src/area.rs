@@ -35,6 +35,9 @@ const LUTRAM_ROWS: u64 = 64;
 /// Framer, FIFOs, deparser and host without what depends on the program.
 const SHELL_LUT: u64 = 1200;
 const SHELL_FF: u64 = 1900;
+/// The alignment unit of designs that move the head: two registers of a beat, and a rotator.
+const ALIGN_LUT: u64 = 4000;
+const ALIGN_FF: u64 = 1000;
 
 /// The model's area of `compiled`.
 pub fn model(compiled: &Compiled) -> Area {
@@ -42,6 +45,10 @@ pub fn model(compiled: &Compiled) -> Area {
     let dfg = &staged.pipeline.dfg;
     let mut lut = SHELL_LUT + 2 * u64::from(staged.num_stages);
     let mut ff = SHELL_FF + 2 * u64::from(staged.num_stages) + compiled.register_bits();
+    if dfg.as_const(staged.pipeline.verdict.start) != Some(0) {
+        lut += ALIGN_LUT;
+        ff += ALIGN_FF;
+    }
     let mut bram_bits = PACKET_FIFO_BITS;
     lut += staged.pipeline.order.iter().map(|i| op_luts(dfg, *i)).sum::<u64>();
     // The descriptor FIFO is LUT memory, 64 deep at most: a bit costs a sixth of a 64-bit RAM.
