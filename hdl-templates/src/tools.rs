@@ -119,7 +119,8 @@ fn tool_environments() -> Vec<PathBuf> {
         env::var_os("BEELINE_TOOLS").map(PathBuf::from).into_iter().collect();
     places.push(PathBuf::from("target/tools"));
     places.push(workspace.join("target/tools"));
-    places
+    // The tools are started from other directories.
+    places.into_iter().filter_map(|place| std::path::absolute(place).ok()).collect()
 }
 
 /// `lib/pythonX.Y/site-packages` of a virtual environment.
