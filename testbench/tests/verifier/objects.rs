@@ -31,7 +31,8 @@ fn programs(path: &Path) -> Vec<Program> {
 #[test]
 fn both_verifiers_agree_on_committed_objects() {
     if reachable() {
-        let committed = objects("../examples").into_iter().chain(objects("tests/objects"));
+        let committed =
+            objects("../examples").into_iter().chain(objects("../frontend/tests/objects"));
         assert!(compare(committed) > 0);
     }
 }
