@@ -2,30 +2,39 @@
 
 use crate::args;
 use crate::failure::Failure;
-use beeline_frontend::object::LoadError;
+use beeline_frontend::object::{LoadError, Object};
 use beeline_frontend::program::{MapDef, Program};
 use beeline_frontend::{verifier, VerifiedProgram};
+use beeline_ir::map::MapKind;
 use beeline_ir::target::{TargetDesc, TargetError};
 use beeline_testbench::capture::{self, Trace};
 use beeline_testbench::engine::{EngineKind, Surroundings};
 use beeline_testbench::flow::{self, Compiled, Options};
 use beeline_testbench::map_file::{self, MapFile};
 use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::{TailCallError, TailCalls};
 use std::path::Path;
 
-/// The program of `source`, linked, with map sizes changed as asked.
-pub(crate) fn program(source: &args::Source) -> Result<Program, Failure> {
+/// The object of `source`.
+fn object(source: &args::Source) -> Result<Object, Failure> {
     let name = source.object.display().to_string();
     let bytes =
         std::fs::read(&source.object).map_err(|e| Failure::unusable(format!("{name}: {e}")))?;
-    let load = |e: LoadError| match e {
+    beeline_frontend::load(&bytes, &name).map_err(not_loaded)
+}
+
+fn not_loaded(e: LoadError) -> Failure {
+    match e {
         LoadError::Rejected(d) => Failure::Rejected(d),
         LoadError::Unusable(_) => {
             Failure::Unusable(e.to_string().trim_start_matches("error: ").to_string())
         }
-    };
-    let object = beeline_frontend::load(&bytes, &name).map_err(load)?;
-    let mut program = object.program(source.program.as_deref()).map_err(load)?;
+    }
+}
+
+/// The program of `source`, linked, with map sizes changed as asked.
+pub(crate) fn program(source: &args::Source) -> Result<Program, Failure> {
+    let mut program = object(source)?.program(source.program.as_deref()).map_err(not_loaded)?;
     for (map, entries) in &source.map_entries {
         resize(&mut program.maps, map, *entries)?;
     }
@@ -52,6 +61,25 @@ fn resize(maps: &mut [MapDef], name: &str, entries: u32) -> Result<(), Failure> 
 /// The verified program of `source`.
 pub(crate) fn verified(source: &args::Source) -> Result<VerifiedProgram, Failure> {
     verifier::verify(program(source)?).map_err(Failure::Rejected)
+}
+
+/// The programs that tail calls of `program` can reach, with `maps` loaded.
+pub(crate) fn tail_calls(
+    source: &args::Source,
+    program: &VerifiedProgram,
+    maps: &MapFile,
+) -> Result<TailCalls, Failure> {
+    let uses_programs = |m: &MapDef| m.kind == MapKind::ProgArray;
+    if !program.program().maps.iter().any(uses_programs) {
+        return Ok(TailCalls::default());
+    }
+    // The maps of all programs are those of the object; sizes are changed alike.
+    let sizes = &program.program().maps;
+    let adjust = |other: &mut Program| other.maps.clone_from(sizes);
+    TailCalls::load(&object(source)?, program.program(), maps, &adjust).map_err(|e| match e {
+        TailCallError::Load(e) => not_loaded(e),
+        TailCallError::Unknown(message) => Failure::Unusable(message),
+    })
 }
 
 /// Compile options from the device arguments.

@@ -65,10 +65,15 @@ fn packet_json(program: &Program, index: usize, packet: &PacketRecord) -> Value 
     Value::Object(line)
 }
 
-/// `run --json`: a line for each packet, each map that has entries, and a summary.
+/// `run --json`: a line for each packet and each of its events, each map that has entries, and a summary.
 pub(crate) fn run_json(program: &Program, trace: &Trace, record: &Record) {
     for (p, r) in trace.packets.iter().zip(&record.packets) {
         println!("{}", packet_json(program, p.index, r));
+        for (map, bytes) in &r.events {
+            let map = program.maps.get(*map).map_or("?", |m| m.name.as_str());
+            let data = to_hex(bytes);
+            println!("{}", json!({ "type": "event", "index": p.index, "map": map, "data": data }));
+        }
     }
     for (def, entries) in program.maps.iter().zip(&record.maps) {
         let entries: Vec<Value> =
@@ -95,6 +100,13 @@ pub(crate) fn run_text(program: &Program, trace: &Trace, record: &Record) {
     let raw = trace.packets.iter().zip(&record.packets).find(|(_, r)| r.outcome.exit.code > 4);
     if let Some((p, r)) = raw {
         println!("  first return value above 4: {} at packet {}", r.outcome.exit.code, p.index);
+    }
+    for (number, def) in program.maps.iter().enumerate() {
+        let events = record.packets.iter().flat_map(|p| &p.events).filter(|(m, _)| *m == number);
+        match events.count() {
+            0 => {}
+            n => println!("  events in {}: {n}", def.name),
+        }
     }
     for (def, entries) in program.maps.iter().zip(&record.maps) {
         if entries.is_empty() {

@@ -65,6 +65,8 @@ pub struct Program {
     pub license: Option<String>,
     /// Path or name of the object file, for messages.
     pub object: String,
+    /// Names of the object's XDP programs, in file order. The value of a `PROG_ARRAY` entry is a position in this list.
+    pub xdp_programs: Vec<String>,
 }
 
 impl Program {

@@ -22,6 +22,7 @@ fn program(insns: Vec<Insn>) -> Program {
         kfuncs: Vec::new(),
         license: None,
         object: "x.o".into(),
+        xdp_programs: Vec::new(),
     }
 }
 

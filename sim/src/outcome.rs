@@ -165,6 +165,15 @@ pub enum Difference {
         /// The second engine's.
         right: u8,
     },
+    /// First unequal event; `None` where there are no more.
+    Event {
+        /// Number among the packet's events.
+        position: usize,
+        /// The first engine's: name of the map, and the bytes.
+        left: Option<(String, Vec<u8>)>,
+        /// The second engine's.
+        right: Option<(String, Vec<u8>)>,
+    },
     /// First unequal entry of a map; `None` where the entry is absent (or, in arrays, zero).
     Entry {
         /// Name of the map.
@@ -190,6 +199,13 @@ impl fmt::Display for Difference {
             Difference::Length(l, r) => write!(f, "length {l} against {r}"),
             Difference::Byte { offset, left, right } => {
                 write!(f, "byte {offset} is 0x{left:02x} against 0x{right:02x}")
+            }
+            Difference::Event { position, left, right } => {
+                let side = |e: &Option<(String, Vec<u8>)>| match e {
+                    Some((map, bytes)) => format!("{} in {map}", hex(bytes)),
+                    None => "nothing".to_owned(),
+                };
+                write!(f, "event {position}: {} against {}", side(left), side(right))
             }
             Difference::Entry { map, key, left, right } => {
                 let side =

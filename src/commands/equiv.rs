@@ -17,6 +17,7 @@ pub(super) fn equiv(args: &Equiv) -> Result<(), Failure> {
         false => None,
     };
     let maps = input::maps(&args.surroundings, &verified)?;
+    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     // Every file is read before the first replay: a bad one costs no half-done run.
     let traces: Vec<_> = args
         .pcap
@@ -28,6 +29,7 @@ pub(super) fn equiv(args: &Equiv) -> Result<(), Failure> {
         let job = Job {
             program: &verified,
             hardware: hardware.as_ref(),
+            tail_calls: &tail_calls,
             trace,
             maps: &maps,
             surroundings: args.surroundings.values(),

@@ -26,9 +26,11 @@ pub(super) fn estimate(args: &Estimate) -> Result<(), Failure> {
         None => back_to_back(),
     };
     let maps = input::maps(&args.surroundings, &verified)?;
+    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,
         hardware: Some(&compiled),
+        tail_calls: &tail_calls,
         trace: &trace,
         maps: &maps,
         surroundings: args.surroundings.values(),

@@ -16,9 +16,11 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
     };
     let trace = input::trace(&args.pcap)?;
     let maps = input::maps(&args.surroundings, &verified)?;
+    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,
         hardware: hardware.as_ref(),
+        tail_calls: &tail_calls,
         trace: &trace,
         maps: &maps,
         surroundings: args.surroundings.values(),

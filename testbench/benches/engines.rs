@@ -10,6 +10,7 @@ use beeline_testbench::capture::{self, Trace, TracePacket};
 use beeline_testbench::engine::{EngineError, Job, Surroundings};
 use beeline_testbench::flow::{compile, Options};
 use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::TailCalls;
 use beeline_testbench::{map_file, pipeline, rtl, traffic};
 use criterion::{criterion_group, criterion_main, Criterion, Throughput};
 use std::path::Path;
@@ -36,6 +37,7 @@ fn engines(c: &mut Criterion) {
         let job = Job {
             program: &program,
             hardware: Some(&hardware),
+            tail_calls: TailCalls::none(),
             trace: &trace,
             maps: &maps,
             surroundings: Surroundings::default(),

@@ -123,7 +123,7 @@ fn responsible(
             };
             last(&wrote).map(|pc| (pc, "wrote this map last"))
         }
-        Difference::Length(..) | Difference::Redirect(..) => {
+        Difference::Length(..) | Difference::Redirect(..) | Difference::Event { .. } => {
             last(&is_call).map(|pc| (pc, "was the last call"))
         }
         Difference::Code(..) => {

@@ -4,6 +4,7 @@ use crate::capture::Trace;
 use crate::flow::Compiled;
 use crate::map_file::MapFile;
 use crate::pacing::Pacing;
+use crate::tail_calls::TailCalls;
 use beeline_frontend::facts::VerifiedProgram;
 use beeline_sim::{Exit, Outcome};
 use std::fmt;
@@ -74,6 +75,8 @@ pub struct Job<'a> {
     pub program: &'a VerifiedProgram,
     /// Its hardware form, for the engines that need it.
     pub hardware: Option<&'a Compiled>,
+    /// Programs of the object that tail calls can reach.
+    pub tail_calls: &'a TailCalls,
     /// Packets.
     pub trace: &'a Trace,
     /// Map content before the first packet.
@@ -89,9 +92,14 @@ pub struct Job<'a> {
 pub struct PacketRecord {
     /// Action, target, bytes. Engines with a clock give no bytes for packets that do not leave.
     pub outcome: Outcome,
+    /// What was sent to user space while the packet was processed: map number and bytes, in order.
+    pub events: Vec<Event>,
     /// Cycles in which the packet entered and left, for engines with a clock.
     pub cycles: Option<(u64, u64)>,
 }
+
+/// Something sent to user space: number of the ring buffer or perf event map, and the bytes.
+pub type Event = (usize, Vec<u8>);
 
 /// An entry of a map as dumped: key and value.
 pub type Entry = (Vec<u8>, Vec<u8>);

@@ -1,7 +1,7 @@
 //! The equivalence runner: the same trace on several engines, compared packet by packet, map by map, and cycle by cycle.
 
 use crate::blame::{blame, Blame};
-use crate::engine::{self, EngineError, EngineKind, Entry, Job, PacketRecord, Record};
+use crate::engine::{self, EngineError, EngineKind, Entry, Event, Job, PacketRecord, Record};
 use crate::map_file::to_hex;
 use beeline_sim::outcome::{compare, Difference};
 use std::fmt;
@@ -152,10 +152,11 @@ fn judge(
     Status::Equal
 }
 
-/// First difference in packets, then in maps.
+/// First difference in packets (with their events), then in maps.
 pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<Mismatch> {
     for (position, (l, r)) in left.packets.iter().zip(&right.packets).enumerate() {
-        if let Some(difference) = compare(&l.outcome, &r.outcome) {
+        let events = || compare_events(&l.events, &r.events, job);
+        if let Some(difference) = compare(&l.outcome, &r.outcome).or_else(events) {
             let index = job.trace.packets[position].index;
             return Some(Mismatch::Packet { position, index, difference });
         }
@@ -167,6 +168,17 @@ pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<M
         let map = &job.program.program().maps[n].name;
         compare_entries(map, l, r).map(Mismatch::Map)
     })
+}
+
+/// First unequal event of a packet.
+fn compare_events(left: &[Event], right: &[Event], job: &Job<'_>) -> Option<Difference> {
+    let position = (0..left.len().max(right.len())).find(|i| left.get(*i) != right.get(*i))?;
+    let maps = &job.program.program().maps;
+    let named = |side: &[Event]| {
+        let (map, bytes) = side.get(position)?;
+        Some((maps.get(*map).map_or("?", |m| &m.name).to_string(), bytes.clone()))
+    };
+    Some(Difference::Event { position, left: named(left), right: named(right) })
 }
 
 /// First unequal entry of two dumps, each sorted by key.

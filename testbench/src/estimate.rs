@@ -92,7 +92,11 @@ mod tests {
         let trace = Trace { packets: (0..100).map(packet).collect(), notices: vec![] };
         let outcome = dropped(Exit { code: 1, redirect: None });
         let packets = (0..100)
-            .map(|n| PacketRecord { outcome: outcome.clone(), cycles: Some((n, n + 14)) })
+            .map(|n| PacketRecord {
+                outcome: outcome.clone(),
+                events: Vec::new(),
+                cycles: Some((n, n + 14)),
+            })
             .collect();
         let r = rates(&trace, &Record { packets, maps: vec![], cycles: Some(114) }, 250);
         assert_eq!((r.packets, r.cycles, r.cycles_per_packet), (100, 100, 1.0));

@@ -23,7 +23,11 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
         let exit = interp
             .run(&inputs, &mut packet, &mut maps)
             .map_err(|e| EngineError::Internal(format!("packet {}: {e}", p.index)))?;
-        packets.push(PacketRecord { outcome: Outcome::new(exit, &packet), cycles: None });
+        packets.push(PacketRecord {
+            outcome: Outcome::new(exit, &packet),
+            events: Vec::new(),
+            cycles: None,
+        });
     }
     let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
     Ok(Record { packets, maps, cycles: None })

@@ -23,4 +23,5 @@ pub mod map_file;
 pub mod pacing;
 pub mod pipeline;
 pub mod rtl;
+pub mod tail_calls;
 pub mod traffic;

@@ -44,7 +44,11 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let packets = (0..arrivals.len())
         .map(|n| {
             let d = &run.departures[n];
-            PacketRecord { outcome: run.outcome(n), cycles: Some((d.cycle_in, d.cycle_out)) }
+            PacketRecord {
+                outcome: run.outcome(n),
+                events: Vec::new(),
+                cycles: Some((d.cycle_in, d.cycle_out)),
+            }
         })
         .collect();
     let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();

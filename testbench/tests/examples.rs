@@ -13,6 +13,7 @@ use beeline_testbench::estimate::rates;
 use beeline_testbench::flow::{compile, generate, Compiled, Options};
 use beeline_testbench::map_file::{self, MapFile};
 use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::TailCalls;
 use beeline_testbench::traffic;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,7 @@ impl Example {
         Job {
             program: &self.program,
             hardware: Some(&self.compiled),
+            tail_calls: TailCalls::none(),
             trace,
             maps: &self.maps,
             surroundings: Surroundings::default(),

@@ -296,6 +296,7 @@ impl<'a> Linker<'a> {
             kfuncs: self.kfuncs,
             license: self.object.license.clone(),
             object: self.object.name.clone(),
+            xdp_programs: self.object.xdp_programs(),
         })
     }
 }

@@ -15,6 +15,12 @@ impl Object {
         self.link(info)
     }
 
+    /// Names of all XDP programs, in file order: those that are not known to be for something else.
+    pub fn xdp_programs(&self) -> Vec<String> {
+        let xdp = self.programs.iter().filter(|p| p.purpose != Purpose::Other);
+        xdp.map(|p| p.name.clone()).collect()
+    }
+
     fn named(&self, name: &str) -> Result<&ProgramInfo, LoadError> {
         let by_name = self.programs.iter().find(|p| p.name == name);
         let found = by_name.or_else(|| {

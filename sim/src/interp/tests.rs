@@ -38,6 +38,7 @@ fn program(insns: &[Insn], maps: Vec<MapDef>, functions: &[u32]) -> Program {
         kfuncs: Vec::new(),
         license: None,
         object: "test.o".into(),
+        xdp_programs: Vec::new(),
     }
 }
 

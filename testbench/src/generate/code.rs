@@ -88,6 +88,7 @@ pub(super) fn link(name: String, functions: &[Code], maps: Vec<MapDef>) -> Progr
         kfuncs: Vec::new(),
         license: Some("GPL".to_owned()),
         object: "generated".to_owned(),
+        xdp_programs: Vec::new(),
     }
 }
 

@@ -189,7 +189,7 @@ fn packets(run: &RunRecord) -> Result<Vec<PacketRecord>, EngineError> {
         let exit = Exit { code: retire.code, redirect };
         if !action.leaves() {
             let cycles = Some((cycle_in, retire.cycle));
-            records.push(PacketRecord { outcome: dropped(exit), cycles });
+            records.push(PacketRecord { outcome: dropped(exit), events: Vec::new(), cycles });
             continue;
         }
         let mut bytes = Vec::new();
@@ -202,7 +202,11 @@ fn packets(run: &RunRecord) -> Result<Vec<PacketRecord>, EngineError> {
         };
         check_user(last, retire, bytes.len()).map_err(|m| fault(n, &m))?;
         let outcome = Outcome { exit, bytes };
-        records.push(PacketRecord { outcome, cycles: Some((cycle_in, last.cycle)) });
+        records.push(PacketRecord {
+            outcome,
+            events: Vec::new(),
+            cycles: Some((cycle_in, last.cycle)),
+        });
     }
     if outs.next().is_some() {
         return Err(EngineError::Internal("the design sent more packets than it retired".into()));

@@ -9,6 +9,7 @@ use beeline_testbench::flow::{compile, CompileError, Options};
 use beeline_testbench::generate::Case;
 use beeline_testbench::map_file::MapFile;
 use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::TailCalls;
 
 /// Gaps and back-pressure that each program meets.
 const PACINGS: [Pacing; 4] =
@@ -37,6 +38,7 @@ pub fn judge_by_rtl(case: &Case) -> Option<Finding> {
         let job = Job {
             program: &program,
             hardware: Some(&compiled),
+            tail_calls: TailCalls::none(),
             trace: &trace,
             maps: &maps,
             surroundings,

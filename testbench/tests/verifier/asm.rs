@@ -177,5 +177,6 @@ pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
         kfuncs: Vec::new(),
         license: Some("GPL".into()),
         object: "test".into(),
+        xdp_programs: Vec::new(),
     }
 }

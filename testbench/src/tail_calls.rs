@@ -1,0 +1,119 @@
+//! The other programs of an object: those that tail calls of a program can reach, given what is in its `PROG_ARRAY` maps.
+
+use crate::map_file::MapFile;
+use beeline_frontend::insn::{Imm64, Insn};
+use beeline_frontend::object::{LoadError, Object};
+use beeline_frontend::program::Program;
+use beeline_frontend::{verifier, VerifiedProgram};
+use beeline_ir::map::MapKind;
+use std::collections::BTreeMap;
+
+/// Programs that tail calls can reach, verified, by their position in the object's list of XDP programs
+/// ([`Program::xdp_programs`]).
+#[derive(Clone, Debug, Default)]
+pub struct TailCalls(BTreeMap<u32, VerifiedProgram>);
+
+/// Why the programs that tail calls reach cannot be used.
+#[derive(Debug)]
+pub enum TailCallError {
+    /// A program does not link or is rejected.
+    Load(LoadError),
+    /// An array names a program that the object does not have.
+    Unknown(String),
+}
+
+impl TailCalls {
+    /// No programs: every tail call falls through.
+    pub const fn none() -> &'static TailCalls {
+        static NONE: TailCalls = TailCalls(BTreeMap::new());
+        &NONE
+    }
+
+    /// The programs that `program` of `object` can reach: those that `.values` initialisers or `file` put into a `PROG_ARRAY`
+    /// that it uses, and in turn those that these reach. `adjust` changes each program as `program` was changed after linking (map sizes).
+    ///
+    /// # Errors
+    /// See [`TailCallError`]; a rejection carries a note that says through which map the program is reached.
+    pub fn load(
+        object: &Object,
+        program: &Program,
+        file: &MapFile,
+        adjust: &dyn Fn(&mut Program),
+    ) -> Result<Self, TailCallError> {
+        let mut found = BTreeMap::new();
+        let mut open = callees(program, file)?;
+        while let Some((number, map)) = open.pop() {
+            if found.contains_key(&number) {
+                continue;
+            }
+            let name = program.xdp_programs.get(number as usize).ok_or_else(|| {
+                let count = program.xdp_programs.len();
+                TailCallError::Unknown(format!(
+                    "map {map}: program number {number}, but the object has {count} XDP programs"
+                ))
+            })?;
+            let verified = prepare(object, name, &map, adjust)?;
+            open.extend(callees(verified.program(), file)?);
+            found.insert(number, verified);
+        }
+        Ok(Self(found))
+    }
+
+    /// The programs with their numbers, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &VerifiedProgram)> {
+        self.0.iter().map(|(n, p)| (*n, p))
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn prepare(
+    object: &Object,
+    name: &str,
+    map: &str,
+    adjust: &dyn Fn(&mut Program),
+) -> Result<VerifiedProgram, TailCallError> {
+    let note = format!("program `{name}` can be reached by tail calls through map `{map}`");
+    let annotate = |all: Vec<beeline_ir::Diagnostic>| {
+        let noted = all.into_iter().map(|d| d.note(note.clone())).collect();
+        TailCallError::Load(LoadError::Rejected(noted))
+    };
+    let mut linked = object.program(Some(name)).map_err(|e| match e {
+        LoadError::Rejected(all) => annotate(all),
+        other => TailCallError::Load(other),
+    })?;
+    adjust(&mut linked);
+    verifier::verify(linked).map_err(annotate)
+}
+
+/// Numbers of the programs in the `PROG_ARRAY` maps that `program` uses, each with the name of its map.
+fn callees(program: &Program, file: &MapFile) -> Result<Vec<(u32, String)>, TailCallError> {
+    let mut all = Vec::new();
+    for (map, def) in program.maps.iter().enumerate() {
+        if def.kind != MapKind::ProgArray || !uses(program, map) {
+            continue;
+        }
+        for (_, name) in &def.values {
+            let number = program.xdp_programs.iter().position(|p| p == name).ok_or_else(|| {
+                TailCallError::Unknown(format!(
+                    "map {}: initialised with `{name}`, which is not an XDP program of the object",
+                    def.name
+                ))
+            })?;
+            all.push((number as u32, def.name.clone()));
+        }
+        let listed = file.entries.iter().filter(|(m, _, _)| *m == map);
+        let numbers =
+            listed.filter_map(|(_, _, v)| v.first_chunk().map(|v| u32::from_le_bytes(*v)));
+        all.extend(numbers.map(|n| (n, def.name.clone())));
+    }
+    Ok(all)
+}
+
+fn uses(program: &Program, map: usize) -> bool {
+    let names_it = |i: &Insn| matches!(i, Insn::LoadImm64 { imm: Imm64::Map(m), .. } if *m == map);
+    program.insns.iter().any(names_it)
+}
