@@ -5,6 +5,7 @@
 //! | [`capture`], [`map_file`] | what users bring: pcap, pcapng, map content |
 //! | [`flow`] | the compile flow, phase by phase |
 //! | [`engine`] | the engines ([`interp`], [`pipeline`], [`rtl`]) behind one result type |
+//! | [`kernel`] | the running Linux kernel through `bpf()` |
 //! | [`pacing`] | input gaps and output back-pressure |
 //! | [`equiv`], [`blame`] | the equivalence runner; where a difference comes from |
 //! | [`estimate`], [`area`] | rates, latency and area |
@@ -19,6 +20,7 @@ pub mod estimate;
 pub mod flow;
 pub mod generate;
 pub mod interp;
+pub mod kernel;
 pub mod map_file;
 pub mod pacing;
 pub mod pipeline;

@@ -189,9 +189,9 @@ pub fn judge_by_kernel(case: &Case) -> Option<Finding> {
 }
 
 fn compare_with_kernel(ours: &Expected, record: &kernel::Record) -> Result<(), String> {
-    for (n, (l, (code, bytes))) in ours.outcomes.iter().zip(&record.outputs).enumerate() {
-        let exit = Exit { code: *code, redirect: l.exit.redirect };
-        if let Some(d) = compare(l, &Outcome { exit, bytes: bytes.clone() }) {
+    for (n, (l, r)) in ours.outcomes.iter().zip(&record.outputs).enumerate() {
+        let exit = Exit { code: r.code, redirect: l.exit.redirect };
+        if let Some(d) = compare(l, &Outcome { exit, bytes: r.bytes.clone() }) {
             return Err(format!("packet {n}: {d}"));
         }
     }

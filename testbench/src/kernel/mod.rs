@@ -1,0 +1,80 @@
+//! The running Linux kernel as an engine: the judge of the verifier and of the interpreter.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `sys` | the system call |
+//! | `map`, `program` | maps and programs as types: [`KernelMap`], [`KernelProgram`] |
+//! | `cpu` | which CPU a run happens on |
+//!
+//! Needs Linux and root; [`available`] says whether it is there.
+
+mod cpu;
+mod map;
+mod program;
+mod sys;
+
+pub use cpu::{possible_cpus, stay_on_cpu};
+pub use map::KernelMap;
+pub use program::{Attach, KernelProgram, Refused, RunInputs, TestRun};
+
+use beeline_frontend::program::Program;
+use std::io;
+
+/// Whether this process can load and run XDP programs; if not, why.
+///
+/// # Errors
+/// A sentence for a notice.
+pub fn available() -> Result<(), String> {
+    use beeline_frontend::insn::{AluOp, Insn, Operand, Reg, Width};
+    let pass = Insn::Alu { op: AluOp::Mov, width: Width::W64, dst: Reg(0), src: Operand::Imm(2) };
+    let program = Program {
+        name: "probe".into(),
+        section: "xdp".into(),
+        frags: false,
+        insns: vec![pass, Insn::Exit],
+        subprogs: Vec::new(),
+        lines: Vec::new(),
+        maps: Vec::new(),
+        kfuncs: Vec::new(),
+        license: Some("GPL".into()),
+        xdp_programs: Vec::new(),
+        object: String::new(),
+    };
+    let run = KernelProgram::load(&program, &[], Attach::Plain)
+        .map_err(|r| r.error)
+        .and_then(|p| p.test_run(&[0; 64], &RunInputs::default()));
+    match run {
+        Ok(run) if run.code == 2 => Ok(()),
+        Ok(run) => Err(format!("a program that returns 2 gave {}", run.code)),
+        Err(e) => Err(unavailable(&e)),
+    }
+}
+
+fn unavailable(e: &io::Error) -> String {
+    let needs = "it needs Linux 5.18 or later with CONFIG_BPF_SYSCALL, and root";
+    format!("bpf() cannot load and run an XDP program here ({e}); {needs}")
+}
+
+/// Creates `maps` in order.
+///
+/// # Errors
+/// The kernel's, with the name of the map.
+pub fn create_maps(defs: &[beeline_frontend::MapDef]) -> io::Result<Vec<KernelMap>> {
+    let named = |def: &beeline_frontend::MapDef, e: io::Error| {
+        io::Error::new(e.kind(), format!("map {}: {e}", def.name))
+    };
+    defs.iter().map(|d| KernelMap::create(d).map_err(|e| named(d, e))).collect()
+}
+
+/// A name as the kernel takes it: 15 characters of letters, digits, `_` and `.`, then zeros.
+fn name(name: &str) -> [u8; 16] {
+    let mut out = [0; 16];
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
+    for (to, from) in out[..15].iter_mut().zip(name.bytes().filter(|b| allowed(b))) {
+        *to = from;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
