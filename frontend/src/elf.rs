@@ -52,6 +52,8 @@ pub(crate) struct Symbol {
     pub size: u64,
     pub global: bool,
     pub weak: bool,
+    /// Not visible outside the linked object (`STV_HIDDEN`, `STV_INTERNAL`).
+    pub hidden: bool,
 }
 
 /// A relocation.
@@ -111,7 +113,7 @@ impl Image {
             let name = s.name_bytes().map_err(|e| broken(&self.name, e))?;
             text_bytes += name.len();
             self.check_total(text_bytes, "symbol names")?;
-            let SymbolFlags::Elf { st_info, .. } = s.flags() else { continue };
+            let SymbolFlags::Elf { st_info, st_other } = s.flags() else { continue };
             let symbol = Symbol {
                 name: String::from_utf8_lossy(name).into_owned(),
                 kind: match st_info & 0xf {
@@ -126,6 +128,7 @@ impl Image {
                 size: s.size(),
                 global: st_info >> 4 != e::STB_LOCAL,
                 weak: st_info >> 4 == e::STB_WEAK,
+                hidden: matches!(st_other & 3, e::STV_HIDDEN | e::STV_INTERNAL),
             };
             let index = s.index().0;
             self.symbols.resize(index.max(self.symbols.len()), null_symbol());
@@ -227,6 +230,7 @@ fn null_symbol() -> Symbol {
         size: 0,
         global: false,
         weak: false,
+        hidden: false,
     }
 }
 

@@ -1,8 +1,11 @@
 //! A linked program: one XDP entry with the functions it reaches, relocations resolved.
 
+use crate::btf::{StrId, TypeId};
 use crate::insn::{Insn, Pc};
+use crate::object::ObjectTypes;
 use beeline_ir::diagnostic::{Place, SourceLine};
 use beeline_ir::map::MapKind;
+use std::sync::Arc;
 
 /// A map definition of the object file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +30,83 @@ pub struct MapDef {
     pub inner: Option<Box<MapDef>>,
     /// `.values` initialisers: slot, and the name of the program or map in it.
     pub values: Vec<(u32, String)>,
+    /// `map_extra`: for a bloom filter the number of hash functions, else 0.
+    pub extra: u64,
+    /// Types of key and value, where the object has them.
+    pub types: Option<MapTypes>,
+}
+
+impl Default for MapDef {
+    /// An array without name and size, to fill in.
+    fn default() -> Self {
+        MapDef {
+            name: String::new(),
+            kind: MapKind::Array,
+            key_size: 0,
+            value_size: 0,
+            max_entries: 0,
+            flags: 0,
+            initial: None,
+            frozen: false,
+            inner: None,
+            values: Vec::new(),
+            extra: 0,
+            types: None,
+        }
+    }
+}
+
+/// BTF types of a map, numbers in [`ObjectTypes`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapTypes {
+    /// Key; 0 if not declared by type. Global data has none.
+    pub key: TypeId,
+    /// Value; 0 if not declared by type. For global data, the section's variables.
+    pub value: TypeId,
+    /// Parts of the value that only certain helpers may touch, ascending by offset.
+    pub fields: Vec<SpecialField>,
+}
+
+/// A part of a map value that programs must not read or write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpecialField {
+    /// What it is.
+    pub kind: SpecialKind,
+    /// First byte in the value.
+    pub offset: u32,
+    /// Bytes.
+    pub size: u32,
+}
+
+/// The kernel's `enum btf_field_type`, as far as map values can have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SpecialKind {
+    /// `struct bpf_spin_lock`
+    SpinLock,
+    /// `struct bpf_res_spin_lock`
+    ResSpinLock,
+    /// `struct bpf_timer`
+    Timer,
+    /// `struct bpf_wq`
+    Workqueue,
+    /// `struct bpf_task_work`
+    TaskWork,
+    /// `struct bpf_list_head`
+    ListHead,
+    /// `struct bpf_list_node`
+    ListNode,
+    /// `struct bpf_rb_root`
+    RbRoot,
+    /// `struct bpf_rb_node`
+    RbNode,
+    /// `struct bpf_refcount`
+    Refcount,
+    /// A pointer with tag `kptr`, `kptr_untrusted`, `percpu_kptr` or `uptr`.
+    Kptr,
 }
 
 /// A function of a linked program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subprog {
     /// Symbol name.
     pub name: String,
@@ -38,12 +114,65 @@ pub struct Subprog {
     pub start: Pc,
     /// Slot after the last.
     pub end: Pc,
-    /// Global (externally visible) function: Linux verifies it on its own.
+    /// Global function: Linux verifies it on its own, with arguments as `signature` says. Functions without BTF and
+    /// hidden ones are not global in this sense.
     pub global: bool,
+    /// The function's type, where the object has one.
+    pub signature: Option<Signature>,
+}
+
+/// Type of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Its [`crate::btf::Type::Func`] in [`ObjectTypes`], for `func_info`.
+    pub func: TypeId,
+    /// What a global function may assume of its arguments and must return; or why Linux refuses to verify
+    /// a global function of this type on its own.
+    pub contract: Result<Contract, String>,
+}
+
+/// What a global function may assume of each argument. Its result is always a scalar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contract {
+    /// `r1` and following.
+    pub args: Vec<GlobalArg>,
+}
+
+/// What a global function may assume of an argument (the kernel's `btf_prepare_func_args`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GlobalArg {
+    /// The context.
+    Ctx,
+    /// Any number.
+    Scalar,
+    /// A pointer to readable and writable memory.
+    Memory {
+        /// Bytes.
+        size: u32,
+        /// May be NULL (unless tagged `arg:nonnull`).
+        nullable: bool,
+    },
+    /// A pointer to an initialised dynptr.
+    Dynptr,
+}
+
+/// A record of line info, as Linux takes it at load time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRecord {
+    /// First slot it is for.
+    pub pc: Pc,
+    /// File name, in [`ObjectTypes`].
+    pub file: StrId,
+    /// Text of the line.
+    pub text: StrId,
+    /// Line number.
+    pub line: u32,
+    /// Column.
+    pub column: u32,
 }
 
 /// A linked program. `insns[pc]` is the instruction in slot `pc`; the entry function is first, at slot 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// Symbol name of the entry function.
     pub name: String,
@@ -67,6 +196,10 @@ pub struct Program {
     pub object: String,
     /// Names of the object's XDP programs, in file order. The value of a `PROG_ARRAY` entry is a position in this list.
     pub xdp_programs: Vec<String>,
+    /// The object's types, shared by its programs.
+    pub types: Option<Arc<ObjectTypes>>,
+    /// Line info as the object has it, ascending by slot; the numbers of its strings are those of `types`.
+    pub line_records: Vec<LineRecord>,
 }
 
 impl Program {

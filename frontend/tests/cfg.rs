@@ -16,13 +16,20 @@ fn program(insns: Vec<Insn>) -> Program {
         section: "xdp".into(),
         frags: false,
         insns,
-        subprogs: vec![Subprog { name: "p".into(), start: Pc(0), end, global: true }],
+        subprogs: vec![Subprog {
+            name: "p".into(),
+            start: Pc(0),
+            end,
+            global: true,
+            ..Subprog::default()
+        }],
         lines,
         maps: Vec::new(),
         kfuncs: Vec::new(),
         license: None,
         object: "x.o".into(),
         xdp_programs: Vec::new(),
+        ..Program::default()
     }
 }
 

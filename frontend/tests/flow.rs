@@ -5,7 +5,13 @@ use beeline_frontend::insn::{Callee, Imm64, Insn, Pc, Reg};
 use beeline_frontend::program::Subprog;
 
 fn subprog(start: u32, end: u32) -> Subprog {
-    Subprog { name: format!("f{start}"), start: Pc(start), end: Pc(end), global: false }
+    Subprog {
+        name: format!("f{start}"),
+        start: Pc(start),
+        end: Pc(end),
+        global: false,
+        ..Subprog::default()
+    }
 }
 
 fn goto(target: u32) -> Insn {

@@ -4,6 +4,7 @@ mod support;
 
 use beeline_frontend::btf::Type;
 use beeline_frontend::insn::{Callee, Imm64, Insn};
+use beeline_frontend::program::MapTypes;
 use beeline_frontend::{disasm, MapDef, Pc, Program};
 use beeline_ir::map::MapKind;
 use expect_test::{expect, Expect};
@@ -103,14 +104,14 @@ fn lines_and_types_come_from_btf() {
     assert_eq!(line.text, "__u64 *seen = bpf_map_lookup_elem(&flows, &key);");
     assert_eq!((line.line, line.column), (37, 16));
     assert!(p.lines.iter().all(Option::is_some));
-    let btf = o.btf.as_ref().unwrap();
-    let (key, value) = o.map_types(0).unwrap();
+    let btf = o.btf().unwrap();
+    let MapTypes { key, value, .. } = o.maps[0].types.clone().unwrap();
     assert_eq!((btf.name(key).as_ref(), btf.size_of(key)), ("flow", Some(8)));
     assert_eq!((btf.name(value).as_ref(), btf.size_of(value)), ("__u64", Some(8)));
     let Type::Struct(flow) = btf.ty(key) else { panic!("not a struct") };
     let members: Vec<_> = flow.members.iter().map(|m| (btf.str(m.name), m.bit_offset)).collect();
     assert_eq!(members, [("src".into(), 0), ("dst".into(), 32)]);
-    assert_eq!(o.map_types(1), None, "declared by sizes only");
+    assert_eq!(o.maps[1].types, None, "declared by sizes only");
 }
 
 #[test]

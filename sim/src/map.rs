@@ -333,7 +333,7 @@ impl MapSet {
             initial: d.initial.clone(),
             frozen: d.frozen,
             inner: None,
-            values: Vec::new(),
+            ..MapDef::default()
         };
         Self::new(&decls.into_iter().map(def).collect::<Vec<_>>())
     }

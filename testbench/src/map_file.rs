@@ -150,7 +150,7 @@ mod tests {
             initial: None,
             frozen: false,
             inner: None,
-            values: vec![],
+            ..MapDef::default()
         }]
     }
 

@@ -87,6 +87,13 @@ impl BtfExt {
         Ok(ext)
     }
 
+    /// The type of the function that starts at byte `offset` of `section`.
+    pub fn func_at(&self, section: &str, offset: u64) -> Option<TypeId> {
+        let funcs = self.funcs.get(section)?;
+        let found = funcs.partition_point(|f| u64::from(f.offset) < offset);
+        funcs.get(found).filter(|f| u64::from(f.offset) == offset).map(|f| f.ty)
+    }
+
     /// The line of byte `offset` of `section`: the last record at or before it, but not before byte `start`, where the
     /// function begins.
     pub fn line_at(&self, section: &str, start: u64, offset: u64) -> Option<&LineInfo> {

@@ -48,7 +48,7 @@ pub struct Composite {
 pub struct SectionVar {
     /// The variable ([`Type::Var`]) or function.
     pub ty: TypeId,
-    /// Offset; compilers leave 0, the symbol table has the true one.
+    /// Offset; compilers leave 0 for global variables, [`crate::object::ObjectTypes`] has the true one.
     pub offset: u32,
     /// Size in bytes.
     pub size: u32,
@@ -110,8 +110,15 @@ pub enum Type {
         /// What it stands for.
         ty: TypeId,
     },
-    /// `const`, `volatile`, `restrict` or a type tag.
+    /// `const`, `volatile` or `restrict`.
     Modifier(TypeId),
+    /// `btf_type_tag` attribute.
+    TypeTag {
+        /// Text.
+        name: StrId,
+        /// What is tagged.
+        ty: TypeId,
+    },
     /// Function.
     Func {
         /// Name.
@@ -212,6 +219,7 @@ impl Btf {
             | Type::Var { name, .. }
             | Type::Datasec { name, .. }
             | Type::Float { name, .. }
+            | Type::TypeTag { name, .. }
             | Type::DeclTag { name, .. } => self.str(*name),
             Type::Void
             | Type::Ptr(_)
@@ -225,7 +233,9 @@ impl Btf {
     pub fn resolve(&self, mut id: TypeId) -> TypeId {
         for _ in 0..MAX_DEPTH {
             match self.ty(id) {
-                Type::Typedef { ty, .. } | Type::Modifier(ty) => id = *ty,
+                Type::Typedef { ty, .. } | Type::TypeTag { ty, .. } | Type::Modifier(ty) => {
+                    id = *ty;
+                }
                 _ => return id,
             }
         }
@@ -255,11 +265,17 @@ impl Btf {
         None
     }
 
+    /// The type that lists the variables of section `name`.
+    pub fn section(&self, name: &str) -> Option<TypeId> {
+        let is_it = |t: &Type| matches!(t, Type::Datasec { name: n, .. } if self.str(*n) == name);
+        self.types.iter().position(is_it).map(|id| TypeId(id as u32))
+    }
+
     /// The variables of section `name`, if the types list it.
     pub fn section_vars(&self, name: &str) -> Option<&[SectionVar]> {
-        self.types.iter().find_map(|t| match t {
-            Type::Datasec { name: n, vars } if self.str(*n) == name => Some(vars.as_slice()),
+        match self.ty(self.section(name)?) {
+            Type::Datasec { vars, .. } => Some(vars.as_slice()),
             _ => None,
-        })
+        }
     }
 }

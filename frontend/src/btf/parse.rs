@@ -109,7 +109,8 @@ fn read_type(c: &mut Cursor<'_>) -> Result<Type, BtfError> {
         }
         kind::FWD => Type::Fwd { name, union: flag },
         kind::TYPEDEF => Type::Typedef { name, ty },
-        kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => Type::Modifier(ty),
+        kind::VOLATILE | kind::CONST | kind::RESTRICT => Type::Modifier(ty),
+        kind::TYPE_TAG => Type::TypeTag { name, ty },
         kind::FUNC => Type::Func { name, proto: ty, linkage: count as u32 },
         kind::FUNC_PROTO => {
             let params = read_list(c, count, |c| Ok((StrId(c.u32()?), TypeId(c.u32()?))))?;

@@ -4,12 +4,14 @@
 //! once. Relocations are applied to undecoded slots, maps by index; the decoder then sees a self-contained program.
 
 use super::error::{within, BROKEN_RELOCATION, EXTERN, HELP_REBUILD, NOT_A_FUNCTION, NOT_DATA};
+use super::functions::Function;
 use super::maps::MapProblem;
-use super::{byte_place, relocation, LoadError, Object, ProgramInfo, Purpose};
+use super::{byte_place, relocation, signature, LoadError, Object, ProgramInfo, Purpose};
+use crate::btf::{LineInfo, TypeId};
 use crate::decode::{self, opcode as op, Fault, RawInsn};
 use crate::elf::{Reloc, SectionId, Symbol};
 use crate::insn::Pc;
-use crate::program::{Program, Subprog};
+use crate::program::{LineRecord, Program, Signature, Subprog};
 use beeline_ir::diagnostic::{Diagnostic, Place, SourceLine};
 use std::collections::BTreeMap;
 
@@ -17,7 +19,8 @@ const CALL: u8 = op::JMP | op::OP_CALL;
 const LOAD_IMM64: u8 = op::LD | op::SIZE_DW;
 
 impl Object {
-    pub(super) fn link(&self, info: &ProgramInfo) -> Result<Program, LoadError> {
+    /// Links the program `info`, one of [`Object::programs`].
+    pub fn link(&self, info: &ProgramInfo) -> Result<Program, LoadError> {
         let mut linker = Linker {
             object: self,
             program: &info.name,
@@ -37,6 +40,16 @@ impl Object {
         linker.fill_in_functions();
         linker.check_core();
         linker.finish(info)
+    }
+
+    fn signature_of(&self, f: &Function) -> Option<&Signature> {
+        let section = &self.image.sections.get(f.section)?.name;
+        let ty = self.ext.func_at(section, u64::from(f.start) * RawInsn::BYTES as u64)?;
+        self.signatures.get(&ty)
+    }
+
+    fn is_global(&self, func: TypeId) -> bool {
+        self.btf().is_some_and(|btf| signature::is_global(btf, func))
     }
 }
 
@@ -69,7 +82,10 @@ impl<'a> Linker<'a> {
         self.raw.extend(RawInsn::slots(code));
         self.origin.extend((f.start..f.end).map(|slot| (f.section, slot)));
         let end = Pc(self.raw.len() as u32);
-        self.subprogs.push(Subprog { name: f.name.clone(), start, end, global: f.global });
+        let signature = self.object.signature_of(f).cloned();
+        let global = signature.as_ref().is_some_and(|s| self.object.is_global(s.func));
+        let name = f.name.clone();
+        self.subprogs.push(Subprog { name, start, end, global, signature });
         start
     }
 
@@ -228,7 +244,7 @@ impl<'a> Linker<'a> {
     /// Refuses CO-RE relocations that only a running kernel could answer.
     fn check_core(&mut self) {
         let (image, ext) = (&self.object.image, &self.object.ext);
-        let Some(btf) = &self.object.btf else { return };
+        let Some(btf) = self.object.btf() else { return };
         for at in 0..self.raw.len() {
             let (section, slot) = self.origin[at];
             let Some(relocs) = ext.core.get(&image.sections[section].name) else { continue };
@@ -249,7 +265,34 @@ impl<'a> Linker<'a> {
         let name = &self.object.image.sections[section].name;
         let bytes = |slot: u32| u64::from(slot) * RawInsn::BYTES as u64;
         let line = self.object.ext.line_at(name, bytes(first), bytes(slot))?;
-        Some(line.source_line(self.object.btf.as_ref()?))
+        Some(line.source_line(self.object.btf()?))
+    }
+
+    /// The line info of all functions; none if a function does not begin with a line, as Linux would refuse that.
+    fn line_records(&self) -> Vec<LineRecord> {
+        let mut records = Vec::<LineRecord>::new();
+        for f in &self.subprogs {
+            let first = records.len();
+            let (section, slot) = self.origin[f.start.index()];
+            let name = &self.object.image.sections[section].name;
+            let lines = self.object.ext.lines.get(name).map_or(&[][..], Vec::as_slice);
+            let bytes = |slot: u32| slot.saturating_mul(RawInsn::BYTES as u32);
+            let end = bytes(slot + (f.end.0 - f.start.0));
+            let from = lines.partition_point(|l| l.offset < bytes(slot));
+            for l in lines[from..].iter().take_while(|l| l.offset < end) {
+                let pc = f.start.plus(i64::from((l.offset - bytes(slot)) / RawInsn::BYTES as u32));
+                // The second slot of a 64-bit immediate has no opcode.
+                let repeated = records[first..].last().is_some_and(|r| r.pc == pc);
+                if !repeated && self.raw[pc.index()].opcode != 0 {
+                    let LineInfo { file, text, line, column, .. } = *l;
+                    records.push(LineRecord { pc, file, text, line, column });
+                }
+            }
+            if records.get(first).is_none_or(|r| r.pc != f.start) {
+                return Vec::new();
+            }
+        }
+        records
     }
 
     /// Where slot `at` stands, with its bytes, since it may not decode.
@@ -285,6 +328,7 @@ impl<'a> Linker<'a> {
             return Err(LoadError::Rejected(self.rejected));
         }
         let lines = (0..insns.len()).map(|at| self.line_of(at)).collect();
+        let line_records = self.line_records();
         Ok(Program {
             name: info.name.clone(),
             section: info.section.clone(),
@@ -297,6 +341,8 @@ impl<'a> Linker<'a> {
             license: self.object.license.clone(),
             object: self.object.name.clone(),
             xdp_programs: self.object.xdp_programs(),
+            types: self.object.types.clone(),
+            line_records,
         })
     }
 }

@@ -6,17 +6,22 @@ pub(crate) mod functions;
 mod link;
 mod maps;
 mod select;
+mod signature;
+mod special;
+mod types;
 
 pub use error::LoadError;
 pub use functions::{ProgramInfo, Purpose};
+pub use types::ObjectTypes;
 
-use crate::btf::{Btf, BtfExt, TypeId};
+use crate::btf::{Btf, BtfExt, Type, TypeId};
 use crate::elf::{Image, SectionId};
-use crate::program::MapDef;
+use crate::program::{MapDef, Signature};
 use beeline_ir::diagnostic::Diagnostic;
 use error::{within, BROKEN_BTF, BROKEN_BTF_EXT, HELP_REBUILD, RELOCATION_TYPE};
 use functions::Function;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Relocation types of the BPF ELF ABI.
 pub(crate) mod relocation {
@@ -44,7 +49,8 @@ pub struct Object {
     /// License string, if there is one.
     pub license: Option<String>,
     /// Types, if there are any.
-    pub btf: Option<Btf>,
+    pub types: Option<Arc<ObjectTypes>>,
+    signatures: BTreeMap<TypeId, Signature>,
     ext: BtfExt,
     image: Image,
     functions: Vec<Function>,
@@ -56,18 +62,20 @@ pub struct Object {
 /// Reads the object file `bytes`; `name` is used in messages.
 pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
     let image = Image::read(bytes, name)?;
-    let (btf, ext) = read_btf(&image)?;
+    let (types, ext) = read_btf(&image)?;
+    let btf = types.as_ref().map(|t| &t.btf);
     check_relocation_types(&image)?;
     let functions = functions::functions(&image)?;
     let programs = functions::programs(&image, &functions);
-    let (maps, map_places) = maps::read(&image, btf.as_ref(), &functions)?;
+    let (maps, map_places) = maps::read(&image, btf, &functions)?;
     Ok(Object {
         name: name.into(),
         programs,
         maps,
         license: read_license(&image),
-        kernel_symbols: btf.as_ref().map(kernel_symbols).unwrap_or_default(),
-        btf,
+        kernel_symbols: btf.map(|b| kernel_symbols(b, &image)).unwrap_or_default(),
+        signatures: btf.map(|b| signatures(b, &ext)).unwrap_or_default(),
+        types,
         ext,
         image,
         functions,
@@ -81,13 +89,13 @@ impl Object {
         &self.ext
     }
 
-    /// BTF types of the key and value of map `map`, where the object has them.
-    pub fn map_types(&self, map: usize) -> Option<(TypeId, TypeId)> {
-        self.map_places.iter().find(|p| p.map == Ok(map)).and_then(|p| p.types)
+    /// Types of the object, as it declares them.
+    pub fn btf(&self) -> Option<&Btf> {
+        self.types.as_ref().map(|t| &t.btf)
     }
 }
 
-fn read_btf(image: &Image) -> Result<(Option<Btf>, BtfExt), Diagnostic> {
+fn read_btf(image: &Image) -> Result<(Option<Arc<ObjectTypes>>, BtfExt), Diagnostic> {
     let broken = |code, section: &str, e| {
         Diagnostic::error(code, format!("malformed {section}: {e}"))
             .at(within(&image.name, format!("section {section}")))
@@ -96,18 +104,38 @@ fn read_btf(image: &Image) -> Result<(Option<Btf>, BtfExt), Diagnostic> {
     let Some(section) = image.section_named(".BTF") else {
         return Ok((None, BtfExt::default()));
     };
-    let btf = Btf::parse(image.data(section)).map_err(|e| broken(BROKEN_BTF, ".BTF", e))?;
+    let types =
+        types::complete(image.data(section), image).map_err(|e| broken(BROKEN_BTF, ".BTF", e))?;
     let ext = match image.section_named(".BTF.ext") {
-        Some(section) => BtfExt::parse(image.data(section), &btf)
+        Some(section) => BtfExt::parse(image.data(section), &types.btf)
             .map_err(|e| broken(BROKEN_BTF_EXT, ".BTF.ext", e))?,
         None => BtfExt::default(),
     };
-    Ok((Some(btf), ext))
+    Ok((Some(Arc::new(types)), ext))
 }
 
-fn kernel_symbols(btf: &Btf) -> BTreeSet<String> {
-    let vars = btf.section_vars(".ksyms").unwrap_or(&[]);
-    vars.iter().map(|v| btf.name(v.ty).into_owned()).collect()
+/// Undefined symbols that BTF declares to be the kernel's.
+fn kernel_symbols(btf: &Btf, image: &Image) -> BTreeSet<String> {
+    if btf.section_vars(".ksyms").is_none() {
+        return BTreeSet::new();
+    }
+    let declared: BTreeSet<_> = btf
+        .types()
+        .iter()
+        .filter_map(|t| match t {
+            Type::Var { name, .. } | Type::Func { name, .. } => Some(btf.str(*name)),
+            _ => None,
+        })
+        .collect();
+    let undefined = image.symbols.iter().filter(|s| s.section.is_none());
+    let names = undefined.map(|s| s.name.as_str()).filter(|n| declared.contains(*n));
+    names.map(String::from).collect()
+}
+
+fn signatures(btf: &Btf, ext: &BtfExt) -> BTreeMap<TypeId, Signature> {
+    let reader = signature::Signatures::new(btf);
+    let types = ext.funcs.values().flatten().map(|f| f.ty);
+    types.filter_map(|ty| Some((ty, reader.of(ty)?))).collect()
 }
 
 /// Relocations matter in code and in map definitions; those of BTF and debug info change nothing here.

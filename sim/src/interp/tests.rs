@@ -25,7 +25,13 @@ fn program(insns: &[Insn], maps: Vec<MapDef>, functions: &[u32]) -> Program {
     let subprogs = starts
         .iter()
         .zip(ends)
-        .map(|(s, e)| Subprog { name: format!("f{s}"), start: Pc(*s), end: Pc(e), global: false })
+        .map(|(s, e)| Subprog {
+            name: format!("f{s}"),
+            start: Pc(*s),
+            end: Pc(e),
+            global: false,
+            ..Subprog::default()
+        })
         .collect();
     Program {
         name: "test".into(),
@@ -39,6 +45,7 @@ fn program(insns: &[Insn], maps: Vec<MapDef>, functions: &[u32]) -> Program {
         license: None,
         object: "test.o".into(),
         xdp_programs: Vec::new(),
+        ..Program::default()
     }
 }
 
@@ -53,7 +60,7 @@ fn map(kind: MapKind, value_size: u32) -> MapDef {
         initial: None,
         frozen: false,
         inner: None,
-        values: Vec::new(),
+        ..MapDef::default()
     }
 }
 

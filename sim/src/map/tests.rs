@@ -13,7 +13,7 @@ fn def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> MapDe
         initial: None,
         frozen: false,
         inner: None,
-        values: Vec::new(),
+        ..MapDef::default()
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn link(name: String, functions: &[Code], maps: Vec<MapDef>) -> Progr
         start: starts[n],
         end: starts[n + 1],
         global: false,
+        ..Subprog::default()
     });
     Program {
         name: name.clone(),
@@ -89,6 +90,7 @@ pub(super) fn link(name: String, functions: &[Code], maps: Vec<MapDef>) -> Progr
         license: Some("GPL".to_owned()),
         object: "generated".to_owned(),
         xdp_programs: Vec::new(),
+        ..Program::default()
     }
 }
 

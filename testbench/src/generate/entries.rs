@@ -592,6 +592,6 @@ pub(super) fn definition(name: String, kind: MapKind, sizes: (u32, u32), entries
         initial: None,
         frozen: false,
         inner: None,
-        values: Vec::new(),
+        ..MapDef::default()
     }
 }

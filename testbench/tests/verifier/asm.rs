@@ -115,7 +115,7 @@ pub fn map_def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) 
         initial: None,
         frozen: false,
         inner: None,
-        values: Vec::new(),
+        ..MapDef::default()
     }
 }
 
@@ -164,6 +164,7 @@ pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
             start: Pc(*start),
             end: Pc(end),
             global: false,
+            ..Subprog::default()
         })
         .collect();
     Program {
@@ -178,5 +179,6 @@ pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
         license: Some("GPL".into()),
         object: "test".into(),
         xdp_programs: Vec::new(),
+        ..Program::default()
     }
 }

@@ -8,7 +8,8 @@ use crate::btf::{Btf, Composite, Member, Type, TypeId};
 use crate::elf::{Image, Reloc, SectionId, Symbol, SymbolKind};
 use crate::object::error::{within, MAP_WITHOUT_BTF};
 use crate::object::functions::Function;
-use crate::program::MapDef;
+use crate::object::special;
+use crate::program::{MapDef, MapTypes};
 use beeline_ir::diagnostic::Diagnostic;
 use beeline_ir::map::MapKind;
 
@@ -20,6 +21,7 @@ struct Attributes {
     value_size: Option<u32>,
     max_entries: u32,
     flags: u32,
+    extra: u32,
     key: Option<TypeId>,
     value: Option<TypeId>,
     /// Byte offset of `values`, and the type that its elements point to.
@@ -84,7 +86,6 @@ impl Reader<'_> {
         let attributes = self.attributes(ty)?;
         let size = if symbol.size != 0 { symbol.size } else { u64::from(size.max(1)) };
         let end = symbol.value.saturating_add(size);
-        let types = attributes.key.zip(attributes.value);
         let mut def = match kind(self.kind_number(&attributes)?, &self.map) {
             Ok(kind) => Ok(self.definition(&attributes, kind)?),
             Err(problem) => Err(problem),
@@ -96,7 +97,7 @@ impl Reader<'_> {
             let first = symbol.value.saturating_add(offset);
             def.values = self.initialisers(id, first, end, functions);
         }
-        Ok(Found { section: id, start: symbol.value, end, def, data: false, types })
+        Ok(Found { section: id, start: symbol.value, end, def, data: false })
     }
 
     fn kind_number(&self, attributes: &Attributes) -> Result<u32, Diagnostic> {
@@ -126,11 +127,19 @@ impl Reader<'_> {
             value_size: self.size("value", a.value, a.value_size)?.unwrap_or(default),
             max_entries: a.max_entries,
             flags: a.flags,
-            initial: None,
-            frozen: false,
-            inner: None,
-            values: Vec::new(),
+            extra: u64::from(a.extra),
+            types: self.types(a),
+            ..MapDef::default()
         })
+    }
+
+    fn types(&self, a: &Attributes) -> Option<MapTypes> {
+        if a.key.is_none() && a.value.is_none() {
+            return None;
+        }
+        let value = a.value.unwrap_or_default();
+        let fields = special::fields(self.btf, value);
+        Some(MapTypes { key: a.key.unwrap_or_default(), value, fields })
     }
 
     fn size(
@@ -169,6 +178,7 @@ impl Reader<'_> {
                 "value_size" => a.value_size = Some(self.number(m)?),
                 "max_entries" => a.max_entries = self.number(m)?,
                 "map_flags" => a.flags = self.number(m)?,
+                "map_extra" => a.extra = self.number(m)?,
                 "key" => a.key = Some(self.pointee(m.ty, "key")?),
                 "value" => a.value = Some(self.pointee(m.ty, "value")?),
                 "values" => {
@@ -179,7 +189,7 @@ impl Reader<'_> {
                     a.values = Some((offset, self.pointee(*elem, "values")?));
                 }
                 // They say where the kernel keeps the map, not what it does.
-                "pinning" | "numa_node" | "map_extra" => {}
+                "pinning" | "numa_node" => {}
                 name => {
                     return Err(self.broken(format!("member `{name}` of the map is not known")));
                 }

@@ -1,8 +1,10 @@
 //! Global data: each section becomes an array map with one entry, as libbpf makes it.
 
 use super::{broken, Found};
+use crate::btf::{Btf, TypeId};
 use crate::elf::{Image, SectionId};
-use crate::program::MapDef;
+use crate::object::special;
+use crate::program::{MapDef, MapTypes};
 use beeline_ir::diagnostic::Diagnostic;
 use beeline_ir::map::MapKind;
 
@@ -19,7 +21,11 @@ pub(crate) fn is_data(name: &str) -> bool {
     })
 }
 
-pub(super) fn read(image: &Image, id: SectionId) -> Result<Option<Found>, Diagnostic> {
+pub(super) fn read(
+    image: &Image,
+    id: SectionId,
+    btf: Option<&Btf>,
+) -> Result<Option<Found>, Diagnostic> {
     let section = &image.sections[id];
     if section.size == 0 {
         return Ok(None);
@@ -45,9 +51,15 @@ pub(super) fn read(image: &Image, id: SectionId) -> Result<Option<Found>, Diagno
         flags: if frozen { RDONLY_PROG } else { 0 },
         initial: Some(initial),
         frozen,
-        inner: None,
-        values: Vec::new(),
+        types: btf.and_then(|btf| types(btf, &section.name)),
+        ..MapDef::default()
     };
     let end = section.size;
-    Ok(Some(Found { section: id, start: 0, end, def: Ok(def), data: true, types: None }))
+    Ok(Some(Found { section: id, start: 0, end, def: Ok(def), data: true }))
+}
+
+/// The section's variables are the type of the value.
+fn types(btf: &Btf, section: &str) -> Option<MapTypes> {
+    let value = btf.section(section)?;
+    Some(MapTypes { key: TypeId(0), value, fields: special::fields(btf, value) })
 }

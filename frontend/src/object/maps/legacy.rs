@@ -41,7 +41,7 @@ impl Definition<'_> {
             initial: None,
             frozen: false,
             inner: None,
-            values: Vec::new(),
+            ..MapDef::default()
         })
     }
 
@@ -76,7 +76,7 @@ pub(super) fn read(image: &Image, id: SectionId) -> Result<Vec<Found>, Diagnosti
             }
         }
         let (start, end) = (d.symbol.value, d.end);
-        found.push(Found { section: id, start, end, def, data: false, types: None });
+        found.push(Found { section: id, start, end, def, data: false });
     }
     Ok(found)
 }

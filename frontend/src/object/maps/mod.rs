@@ -8,7 +8,7 @@ pub(crate) use data::is_data;
 
 use super::error::{file_error, within, BROKEN_MAP, MAP_TYPE, TOO_LARGE};
 use super::functions::Function;
-use crate::btf::{Btf, TypeId};
+use crate::btf::Btf;
 use crate::elf::{Image, SectionId};
 use crate::program::MapDef;
 use beeline_ir::diagnostic::Diagnostic;
@@ -31,8 +31,6 @@ pub(crate) struct MapPlace {
     pub map: Result<usize, MapProblem>,
     /// Global data: the address is one within the only value.
     pub data: bool,
-    /// BTF types of key and value.
-    pub types: Option<(TypeId, TypeId)>,
 }
 
 impl MapPlace {
@@ -50,7 +48,6 @@ struct Found {
     end: u64,
     def: Result<MapDef, MapProblem>,
     data: bool,
-    types: Option<(TypeId, TypeId)>,
 }
 
 /// All maps in file order, and where they are.
@@ -65,19 +62,19 @@ pub(crate) fn read(
             ".maps" => found.extend(btf_defined::read(image, id, btf, functions)?),
             "maps" => found.extend(legacy::read(image, id)?),
             name if name.starts_with("maps/") => found.extend(legacy::read(image, id)?),
-            name if is_data(name) => found.extend(data::read(image, id)?),
+            name if is_data(name) => found.extend(data::read(image, id, btf)?),
             _ => {}
         }
     }
     found.sort_by_key(|f| (f.section, f.start));
     let (mut maps, mut places) = (Vec::new(), Vec::new());
     for f in found {
-        let Found { section, start, end, def, data, types } = f;
+        let Found { section, start, end, def, data } = f;
         let map = def.map(|def| {
             maps.push(def);
             maps.len() - 1
         });
-        places.push(MapPlace { section, start, end, map, data, types });
+        places.push(MapPlace { section, start, end, map, data });
     }
     Ok((maps, places))
 }
