@@ -48,6 +48,10 @@ impl Object {
         self.signatures.get(&ty)
     }
 
+    fn is_kernel_symbol(&self, name: &str) -> bool {
+        self.types.as_ref().is_some_and(|t| t.kernel_symbols.contains(name))
+    }
+
     fn is_global(&self, func: TypeId) -> bool {
         self.btf().is_some_and(|btf| signature::is_global(btf, func))
     }
@@ -151,7 +155,7 @@ impl<'a> Linker<'a> {
     /// A call to a symbol that is not defined here: a kernel function, if BTF says so.
     fn call_extern(&mut self, at: usize, symbol: &Symbol) -> Result<(), Diagnostic> {
         let name = &symbol.name;
-        if !self.object.kernel_symbols.contains(name) {
+        if !self.object.is_kernel_symbol(name) {
             return Err(Diagnostic::error(EXTERN, format!("function `{name}` is not defined"))
                 .at(self.place_of(at))
                 .help("define it in this object, or link the objects with `bpftool gen object`"));
@@ -211,7 +215,7 @@ impl<'a> Linker<'a> {
             self.set_imm64(at, op::IMM64_VALUE, 0, 0);
             return Ok(());
         }
-        let message = if self.object.kernel_symbols.contains(name) {
+        let message = if self.object.is_kernel_symbol(name) {
             format!("`{name}` is a symbol of the running kernel, which a file does not have")
         } else {
             format!("`{name}` is not defined")

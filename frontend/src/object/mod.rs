@@ -14,13 +14,13 @@ pub use error::LoadError;
 pub use functions::{ProgramInfo, Purpose};
 pub use types::ObjectTypes;
 
-use crate::btf::{Btf, BtfExt, Type, TypeId};
+use crate::btf::{Btf, BtfExt, TypeId};
 use crate::elf::{Image, SectionId};
 use crate::program::{MapDef, Signature};
 use beeline_ir::diagnostic::Diagnostic;
 use error::{within, BROKEN_BTF, BROKEN_BTF_EXT, HELP_REBUILD, RELOCATION_TYPE};
 use functions::Function;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Relocation types of the BPF ELF ABI.
@@ -55,8 +55,6 @@ pub struct Object {
     image: Image,
     functions: Vec<Function>,
     map_places: Vec<maps::MapPlace>,
-    /// What BTF declares in section `.ksyms`.
-    kernel_symbols: BTreeSet<String>,
 }
 
 /// Reads the object file `bytes`; `name` is used in messages.
@@ -73,7 +71,6 @@ pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
         programs,
         maps,
         license: read_license(&image),
-        kernel_symbols: btf.map(|b| kernel_symbols(b, &image)).unwrap_or_default(),
         signatures: btf.map(|b| signatures(b, &ext)).unwrap_or_default(),
         types,
         ext,
@@ -112,24 +109,6 @@ fn read_btf(image: &Image) -> Result<(Option<Arc<ObjectTypes>>, BtfExt), Diagnos
         None => BtfExt::default(),
     };
     Ok((Some(Arc::new(types)), ext))
-}
-
-/// Undefined symbols that BTF declares to be the kernel's.
-fn kernel_symbols(btf: &Btf, image: &Image) -> BTreeSet<String> {
-    if btf.section_vars(".ksyms").is_none() {
-        return BTreeSet::new();
-    }
-    let declared: BTreeSet<_> = btf
-        .types()
-        .iter()
-        .filter_map(|t| match t {
-            Type::Var { name, .. } | Type::Func { name, .. } => Some(btf.str(*name)),
-            _ => None,
-        })
-        .collect();
-    let undefined = image.symbols.iter().filter(|s| s.section.is_none());
-    let names = undefined.map(|s| s.name.as_str()).filter(|n| declared.contains(*n));
-    names.map(String::from).collect()
 }
 
 fn signatures(btf: &Btf, ext: &BtfExt) -> BTreeMap<TypeId, Signature> {

@@ -16,6 +16,8 @@ pub struct ObjectTypes {
     pub raw: Arc<[u8]>,
     /// The same, parsed.
     pub btf: Btf,
+    /// What the object declares to be the kernel's (section `.ksyms`).
+    pub kernel_symbols: BTreeSet<String>,
 }
 
 /// The kernel's `BTF_KIND_*`, as far as they are rewritten.
@@ -32,6 +34,8 @@ const DUMMY: &[u8] = b"dummy_ksym\0";
 /// Completes the types in `raw`, the content of section `.BTF` of `image`.
 pub(super) fn complete(raw: &[u8], image: &Image) -> Result<ObjectTypes, BtfError> {
     let btf = Btf::parse(raw)?;
+    let vars = btf.section_vars(".ksyms").unwrap_or(&[]);
+    let kernel_symbols = vars.iter().map(|v| btf.name(v.ty).into_owned()).collect();
     let raw: Arc<[u8]> = match Editor::new(raw) {
         Some(mut editor) => {
             editor.complete(image);
@@ -39,8 +43,8 @@ pub(super) fn complete(raw: &[u8], image: &Image) -> Result<ObjectTypes, BtfErro
         }
         None => raw.into(),
     };
-    let btf = if btf.types().is_empty() { btf } else { Btf::parse(&raw)? };
-    Ok(ObjectTypes { raw, btf })
+    let btf = Btf::parse(&raw)?;
+    Ok(ObjectTypes { raw, btf, kernel_symbols })
 }
 
 /// The two tables of a BTF section while they are changed.
