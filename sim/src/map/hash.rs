@@ -1,5 +1,6 @@
-//! Content of the hash kinds: HASH, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH, DEVMAP_HASH.
+//! Content of the hash kinds: HASH, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH, DEVMAP_HASH, HASH_OF_MAPS.
 
+use super::flags::create;
 use super::keys::KeyTable;
 use super::{check_flags, Errno, Slot};
 use beeline_ir::map::MapKind;
@@ -16,20 +17,23 @@ pub struct HashTable {
 /// What an update does to an entry that exists.
 #[derive(Clone, Debug)]
 enum Replace {
-    /// Writes into the same slot (per-CPU kinds; LRU kinds too, see `docs/semantics.md`).
+    /// Writes into the same slot (per-CPU kinds).
     InPlace,
     /// Writes the spare slot, which then is the entry; the old slot becomes the spare. A pointer obtained
     /// before the update still sees the old value, as in the kernel.
     Swap { spare: Option<Slot> },
+    /// Writes a new slot and frees the old one, which the next new entry gets (`BPF_F_NO_PREALLOC`).
+    Renew,
 }
 
 impl HashTable {
     /// An empty table of `kind`.
-    pub fn new(kind: MapKind, key_size: u32, max_entries: u32) -> Self {
+    pub fn new(kind: MapKind, flags: u32, key_size: u32, max_entries: u32) -> Self {
         let lru = matches!(kind, MapKind::LruHash | MapKind::LruPercpuHash).then(LruOrder::new);
         let replace = match kind {
-            MapKind::Hash | MapKind::DevmapHash => Replace::Swap { spare: None },
-            _ => Replace::InPlace,
+            MapKind::PercpuHash | MapKind::LruPercpuHash => Replace::InPlace,
+            _ if flags & create::NO_PREALLOC != 0 => Replace::Renew,
+            _ => Replace::Swap { spare: None },
         };
         Self { keys: KeyTable::new(key_size), max_entries, replace, lru }
     }
@@ -56,13 +60,25 @@ impl HashTable {
         let Some(old) = old else {
             return self.create(key);
         };
-        if let Replace::Swap { spare } = &mut self.replace {
-            let slot = spare.take().unwrap_or_else(|| self.keys.take_slot());
-            *spare = self.keys.relocate(key, slot);
-            return Ok(slot);
+        let slot = match &mut self.replace {
+            Replace::InPlace => old,
+            Replace::Swap { spare } => {
+                let slot = spare.take().unwrap_or_else(|| self.keys.take_slot());
+                *spare = self.keys.relocate(key, slot);
+                slot
+            }
+            Replace::Renew => {
+                let slot = self.keys.take_slot();
+                self.keys.relocate(key, slot);
+                self.keys.free_slot(old);
+                slot
+            }
+        };
+        if let Some(lru) = &mut self.lru {
+            lru.unlink(old);
+            lru.push(slot);
         }
-        self.touch(old);
-        Ok(old)
+        Ok(slot)
     }
 
     fn create(&mut self, key: &[u8]) -> Result<Slot, Errno> {
@@ -88,7 +104,12 @@ impl HashTable {
         Ok(())
     }
 
-    /// Keys with their slots, in no useful order.
+    /// The keys.
+    pub fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    /// Keys with their slots, ascending by slot.
     pub fn entries(&self) -> impl Iterator<Item = (&[u8], Slot)> {
         self.keys.slots().map(|s| (self.keys.key(s), s))
     }

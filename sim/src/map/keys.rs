@@ -13,6 +13,8 @@ pub struct KeyTable {
     /// Power of two long, at most half full.
     index: Vec<u32>,
     len: usize,
+    /// Bit `slot`: a key has it.
+    live: Vec<u64>,
     /// Free slots below the highest ever used; the last freed is used first, as in the kernel.
     free: Vec<Slot>,
     used: Slot,
@@ -40,6 +42,7 @@ impl KeyTable {
             keys: Vec::new(),
             index: vec![EMPTY; 8],
             len: 0,
+            live: Vec::new(),
             free: Vec::new(),
             used: 0,
         }
@@ -80,8 +83,30 @@ impl KeyTable {
         self.free.pop().unwrap_or_else(|| {
             self.used += 1;
             self.keys.resize(self.used as usize * self.key_size, 0);
+            self.live.resize(self.used.div_ceil(64) as usize, 0);
             self.used - 1
         })
+    }
+
+    /// Gives back a slot that no key has.
+    pub fn free_slot(&mut self, slot: Slot) {
+        self.free.push(slot);
+    }
+
+    /// The first slot at or after `from` that a key has.
+    pub fn next_live(&self, from: Slot) -> Option<Slot> {
+        let mut word = from as usize / 64;
+        let mut bits = self.live.get(word)? & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.live.get(word)?;
+        }
+        Some(word as Slot * 64 + bits.trailing_zeros())
+    }
+
+    fn set_live(&mut self, slot: Slot, live: bool) {
+        let word = &mut self.live[slot as usize / 64];
+        *word = *word & !(1 << (slot % 64)) | u64::from(live) << (slot % 64);
     }
 
     /// Puts `key`, which is not in the table, into `slot`, which [`KeyTable::take_slot`] gave.
@@ -92,6 +117,7 @@ impl KeyTable {
         let at = slot as usize * self.key_size;
         self.keys[at..at + self.key_size].copy_from_slice(key);
         self.link(slot);
+        self.set_live(slot, true);
         self.len += 1;
     }
 
@@ -100,6 +126,7 @@ impl KeyTable {
         let p = self.position(key)?;
         let slot = self.index[p];
         self.unlink(p);
+        self.set_live(slot, false);
         self.len -= 1;
         self.free.push(slot);
         Some(slot)
@@ -110,12 +137,15 @@ impl KeyTable {
         let p = self.position(key)?;
         let at = slot as usize * self.key_size;
         self.keys[at..at + self.key_size].copy_from_slice(key);
-        Some(std::mem::replace(&mut self.index[p], slot))
+        let old = std::mem::replace(&mut self.index[p], slot);
+        self.set_live(old, false);
+        self.set_live(slot, true);
+        Some(old)
     }
 
-    /// The slots that have keys, in no useful order.
+    /// The slots that have keys, ascending.
     pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.index.iter().copied().filter(|s| *s != EMPTY)
+        std::iter::successors(self.next_live(0), |s| self.next_live(s + 1))
     }
 
     fn link(&mut self, slot: Slot) {

@@ -18,6 +18,8 @@ pub struct LpmTrie {
     lengths: Vec<(u32, u32)>,
     max_prefix: u32,
     max_entries: u32,
+    /// The slot that an update of an existing prefix writes; see [`LpmTrie::place`].
+    spare: Option<Slot>,
 }
 
 /// Key `data` under a prefix length: a key of the table in a buffer, and its size.
@@ -42,6 +44,7 @@ impl LpmTrie {
             lengths: Vec::new(),
             max_prefix: data * 8,
             max_entries,
+            spare: None,
         }
     }
 
@@ -64,7 +67,8 @@ impl LpmTrie {
         })
     }
 
-    /// The slot into which the value of prefix `key` is to be written; makes the entry.
+    /// The slot into which the value of prefix `key` is to be written; makes the entry. An entry that exists gets
+    /// another slot, as in the kernel, so that a pointer obtained before still sees the old value.
     pub fn place(&mut self, key: &[u8], flags: u64) -> Result<Slot, Errno> {
         let (prefix, data) = self.parse(key)?;
         let (masked, size) = masked(prefix, data);
@@ -72,7 +76,11 @@ impl LpmTrie {
         let old = self.keys.find(masked);
         check_flags(flags, old.is_some())?;
         let slot = match old {
-            Some(slot) => slot,
+            Some(_) => {
+                let slot = self.spare.take().unwrap_or_else(|| self.keys.take_slot());
+                self.spare = self.keys.relocate(masked, slot);
+                slot
+            }
             None if self.keys.len() >= self.max_entries as usize => return Err(Errno::NOSPC),
             None => {
                 let slot = self.keys.take_slot();
@@ -102,7 +110,17 @@ impl LpmTrie {
         Ok(())
     }
 
-    /// Keys as given with their slots, in no useful order.
+    /// The masked keys.
+    pub fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    /// The key in `slot` as it was given.
+    pub fn given(&self, slot: Slot) -> &[u8] {
+        &self.given[slot as usize]
+    }
+
+    /// Keys as given with their slots, ascending by slot.
     pub fn entries(&self) -> impl Iterator<Item = (&[u8], Slot)> {
         self.keys.slots().map(|s| (&*self.given[s as usize], s))
     }
