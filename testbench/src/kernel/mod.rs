@@ -30,15 +30,9 @@ pub fn available() -> Result<(), String> {
     let program = Program {
         name: "probe".into(),
         section: "xdp".into(),
-        frags: false,
         insns: vec![pass, Insn::Exit],
-        subprogs: Vec::new(),
-        lines: Vec::new(),
-        maps: Vec::new(),
-        kfuncs: Vec::new(),
         license: Some("GPL".into()),
-        xdp_programs: Vec::new(),
-        object: String::new(),
+        ..Program::default()
     };
     let run = KernelProgram::load(&program, &[], Attach::Plain)
         .map_err(|r| r.error)

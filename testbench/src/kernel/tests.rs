@@ -5,18 +5,7 @@ use beeline_frontend::program::MapDef;
 use beeline_ir::map::MapKind;
 
 fn def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> MapDef {
-    MapDef {
-        name: "m".into(),
-        kind,
-        key_size,
-        value_size,
-        max_entries,
-        flags: 0,
-        initial: None,
-        frozen: false,
-        inner: None,
-        values: Vec::new(),
-    }
+    MapDef { name: "m".into(), kind, key_size, value_size, max_entries, ..MapDef::default() }
 }
 
 /// True if the kernel is there; else says so.
