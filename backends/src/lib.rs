@@ -1,3 +1,4 @@
 //! Back ends: the last step of the flow, from the IR to what runs in the network card.
 
+pub mod nfp;
 pub mod verilog;

@@ -1,0 +1,4 @@
+//! The microengine's instruction words.
+
+mod forms;
+mod words;
