@@ -1,5 +1,6 @@
 //! A map in the kernel.
 
+use super::btf::KernelTypes;
 use super::{cpu, sys};
 use crate::engine::Entry;
 use beeline_frontend::program::MapDef;
@@ -26,7 +27,16 @@ impl KernelMap {
     /// # Errors
     /// The kernel's: `EINVAL` for bad sizes or flags, `E2BIG`, `ENOMEM`, `EPERM`.
     pub fn create(def: &MapDef) -> io::Result<Self> {
-        let inner = def.inner.as_deref().map(KernelMap::create).transpose()?;
+        Self::create_typed(def, None)
+    }
+
+    /// As [`KernelMap::create`], with the types of the object that `def` is from: values with locks or timers need them.
+    ///
+    /// # Errors
+    /// As [`KernelMap::create`].
+    pub fn create_typed(def: &MapDef, types: Option<&KernelTypes>) -> io::Result<Self> {
+        let typed = |d: &MapDef| KernelMap::create_typed(d, types);
+        let inner = def.inner.as_deref().map(typed).transpose()?;
         let cpus = cpu::possible_cpus()?;
         let percpu =
             matches!(def.kind, MapKind::PercpuArray | MapKind::PercpuHash | MapKind::LruPercpuHash);
@@ -38,9 +48,21 @@ impl KernelMap {
             map_flags: def.flags | if def.frozen { RDONLY_PROG } else { 0 },
             inner_map_fd: inner.as_ref().map_or(0, |m| m.fd.as_raw_fd() as u32),
             map_name: super::name(&def.name),
+            map_extra: def.extra,
             ..sys::MapCreate::default()
         };
-        let fd = sys::map_create(&mut attr)?;
+        let fd = match (types, &def.types) {
+            (Some(types), Some(of_map)) if takes_types(def.kind) && of_map.value.0 != 0 => {
+                attr.btf_fd = types.as_fd().as_raw_fd() as u32;
+                (attr.btf_key_type_id, attr.btf_value_type_id) = (of_map.key.0, of_map.value.0);
+                sys::map_create(&mut attr).or_else(|_| {
+                    // Types that the kernel does not take for this map are no reason to go without the map.
+                    (attr.btf_fd, attr.btf_key_type_id, attr.btf_value_type_id) = (0, 0, 0);
+                    sys::map_create(&mut attr)
+                })
+            }
+            _ => sys::map_create(&mut attr),
+        }?;
         let map = Self { fd, def: def.clone(), cpus: if percpu { cpus } else { 1 } };
         if let Some(content) = &def.initial {
             let mut value = content.clone();
@@ -216,6 +238,25 @@ impl AsFd for KernelMap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// True if the kernel takes types for maps of `kind`.
+fn takes_types(kind: MapKind) -> bool {
+    !matches!(
+        kind,
+        MapKind::PerfEventArray
+            | MapKind::ProgArray
+            | MapKind::ArrayOfMaps
+            | MapKind::HashOfMaps
+            | MapKind::Devmap
+            | MapKind::DevmapHash
+            | MapKind::Cpumap
+            | MapKind::Xskmap
+            | MapKind::Ringbuf
+            | MapKind::Queue
+            | MapKind::Stack
+            | MapKind::BloomFilter
+    )
 }
 
 /// The number of entries that the kernel is asked for, where loaders complete what the object leaves open: perf event

@@ -3,18 +3,22 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `sys` | the system call |
-//! | `map`, `program` | maps and programs as types: [`KernelMap`], [`KernelProgram`] |
+//! | `map`, `program`, `object`, `btf` | maps, programs, what programs share, and types: [`KernelMap`], [`KernelProgram`], [`KernelObject`] |
 //! | `cpu` | which CPU a run happens on |
 //!
 //! Needs Linux and root; [`available`] says whether it is there.
 
+mod btf;
 mod cpu;
 mod map;
+mod object;
 mod program;
 mod sys;
 
+pub use btf::KernelTypes;
 pub use cpu::{possible_cpus, stay_on_cpu};
 pub use map::KernelMap;
+pub use object::KernelObject;
 pub use program::{Attach, KernelProgram, Refused, RunInputs, TestRun};
 
 use beeline_frontend::program::Program;
@@ -49,7 +53,7 @@ fn unavailable(e: &io::Error) -> String {
     format!("bpf() cannot load and run an XDP program here ({e}); {needs}")
 }
 
-/// Creates `maps` in order.
+/// Creates `maps` in order, without types.
 ///
 /// # Errors
 /// The kernel's, with the name of the map.

@@ -1,9 +1,11 @@
 //! A program in the kernel: loading it, and running it on packets with `BPF_PROG_TEST_RUN`.
 
+use super::btf::{kernel_function, KernelTypes};
 use super::map::KernelMap;
 use super::sys;
 use beeline_frontend::encode::{encode_with, to_bytes, MapRef};
-use beeline_frontend::program::Program;
+use beeline_frontend::insn::{Callee, Insn};
+use beeline_frontend::program::{Program, Subprog};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -96,16 +98,30 @@ struct Context {
 }
 
 impl KernelProgram {
-    /// Loads `program`, whose maps are `maps`, in order.
+    /// Loads `program`, whose maps are `maps`, in order, without types.
     ///
     /// # Errors
     /// The kernel's refusal with its log. `EBADF` if `maps` are fewer than the program's.
     pub fn load(program: &Program, maps: &[KernelMap], attach: Attach) -> Result<Self, Refused> {
+        Self::load_typed(program, maps, None, attach)
+    }
+
+    /// As [`KernelProgram::load`], with the types of its object, which callbacks and global functions need.
+    ///
+    /// # Errors
+    /// As [`KernelProgram::load`]; `ENOENT` if the kernel lacks a function that the program calls.
+    pub fn load_typed(
+        program: &Program,
+        maps: &[KernelMap],
+        types: Option<&KernelTypes>,
+        attach: Attach,
+    ) -> Result<Self, Refused> {
         if maps.len() < program.maps.len() {
             let error = io::Error::from_raw_os_error(libc::EBADF);
             return Err(Refused { error, log: String::new() });
         }
-        let raw = encode_with(&program.insns, |m| MapRef::Fd(maps[m].as_fd().as_raw_fd()));
+        let insns = with_kernel_functions(program)?;
+        let raw = encode_with(&insns, |m| MapRef::Fd(maps[m].as_fd().as_raw_fd()));
         let insns = to_bytes(&raw);
         let license = CString::new(program.license.as_deref().unwrap_or("")).unwrap_or_default();
         let section = |part: &str| attach == Attach::Section && program.section.contains(part);
@@ -123,6 +139,13 @@ impl KernelProgram {
             },
             ..sys::ProgLoad::default()
         };
+        let info = types.and_then(|t| function_info(program, t));
+        if let (Some(types), Some(info)) = (types, &info) {
+            attr.prog_btf_fd = types.as_fd().as_raw_fd() as u32;
+            attr.func_info_rec_size = std::mem::size_of::<[u32; 2]>() as u32;
+            attr.func_info = info.as_ptr() as u64;
+            attr.func_info_cnt = info.len() as u32;
+        }
         load_or_explain(&mut attr).map(|fd| Self { fd })
     }
 
@@ -190,4 +213,36 @@ fn load_or_explain(attr: &mut sys::ProgLoad) -> Result<OwnedFd, Refused> {
         Ok(fd) => Ok(fd),
         Err(_) => Err(Refused { error, log: sys::text(&log) }),
     }
+}
+
+/// The instructions, with the kernel's number for each of its functions.
+fn with_kernel_functions(program: &Program) -> Result<Vec<Insn>, Refused> {
+    let numbered = |insn: &Insn| match insn {
+        Insn::Call(Callee::Kfunc(k)) => {
+            let name = program.kfuncs.get(*k).map_or("?", String::as_str);
+            match kernel_function(name) {
+                Some(id) => Ok(Insn::Call(Callee::Kfunc(id as usize))),
+                None => Err(Refused {
+                    error: io::Error::from_raw_os_error(libc::ENOENT),
+                    log: format!("the running kernel has no function `{name}`"),
+                }),
+            }
+        }
+        other => Ok(*other),
+    };
+    program.insns.iter().map(numbered).collect()
+}
+
+/// First slot and type of each function; `None` if the object has no types for all of them. Functions without a type at the
+/// end are those that were added.
+fn function_info(program: &Program, types: &KernelTypes) -> Option<Vec<[u32; 2]>> {
+    let typed = program.subprogs.iter().take_while(|s| s.signature.is_some()).count();
+    let from_object = |s: &Subprog| s.signature.as_ref().map(|t| [s.start.0, t.func.0]);
+    let added = |s: &Subprog| match &s.signature {
+        None if s.name == super::btf::ADDED => Some([s.start.0, types.added_function()]),
+        _ => None,
+    };
+    let (object, rest) = program.subprogs.split_at(typed);
+    let info = object.iter().map(from_object).chain(rest.iter().map(added));
+    info.collect::<Option<Vec<_>>>().filter(|_| typed > 0)
 }

@@ -18,6 +18,7 @@ enum Command {
     ProgLoad = 5,
     ProgTestRun = 10,
     InfoByFd = 15,
+    BtfLoad = 18,
     MapLookupAndDelete = 21,
     MapFreeze = 22,
 }
@@ -105,6 +106,18 @@ pub(super) struct TestRun {
     pub cpu: u32,
     pub batch_size: u32,
     pub pad: u32,
+}
+
+/// `BPF_BTF_LOAD`.
+#[repr(C)]
+#[derive(Default)]
+struct BtfLoad {
+    btf: u64,
+    log_buf: u64,
+    btf_size: u32,
+    log_size: u32,
+    log_level: u32,
+    pad: u32,
 }
 
 /// `BPF_OBJ_GET_INFO_BY_FD`.
@@ -200,6 +213,19 @@ pub(super) fn prog_load(attr: &mut ProgLoad) -> io::Result<OwnedFd> {
 
 pub(super) fn prog_test_run(attr: &mut TestRun) -> io::Result<()> {
     bpf(Command::ProgTestRun, attr).map(drop)
+}
+
+/// Loads BTF; the kernel's log goes to `log`.
+pub(super) fn btf_load(btf: &[u8], log: &mut [u8]) -> io::Result<OwnedFd> {
+    let mut attr = BtfLoad {
+        btf: address(btf),
+        btf_size: btf.len() as u32,
+        log_buf: log.as_mut_ptr() as u64,
+        log_size: log.len() as u32,
+        log_level: 1,
+        ..BtfLoad::default()
+    };
+    bpf(Command::BtfLoad, &mut attr).map(owned)
 }
 
 /// What the kernel says about a map, a program or BTF: the first `N` words of its info record.

@@ -85,3 +85,21 @@ fn a_refusal_has_the_end_of_the_log() {
     assert!(refused.tail(12).contains("R0 !read_ok"), "{refused}");
     assert!(!refused.is_unavailable());
 }
+
+/// Callbacks, locks, timers and global functions, all of which need types.
+#[test]
+fn objects_come_with_their_types() {
+    if !reachable() {
+        return;
+    }
+    let bytes = std::fs::read("tests/objects/typed.o").unwrap();
+    let program = beeline_frontend::load(&bytes, "typed.o").unwrap().program(None).unwrap();
+    let object = KernelObject::create(&program).unwrap();
+    let loaded = object.load(&program, Attach::Plain).unwrap_or_else(|r| panic!("{r}"));
+    let run = loaded.test_run(&[0; 64], &RunInputs::default()).unwrap();
+    assert_eq!(run, TestRun { code: 2, bytes: vec![0; 64], meta: vec![] });
+    // 0 + 1 + ... + 9, counted under a lock.
+    let sums = object.maps.iter().find(|m| m.def().name == "sums").unwrap();
+    let sum = sums.lookup(&[1, 0, 0, 0]).unwrap();
+    assert_eq!(sum[8..], 45u64.to_le_bytes());
+}

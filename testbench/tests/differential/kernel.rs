@@ -4,7 +4,7 @@ use beeline_ir::map::MapKind;
 use beeline_testbench::engine::Entry;
 use beeline_testbench::generate::Case;
 use beeline_testbench::kernel::{
-    create_maps, stay_on_cpu, Attach, KernelMap, KernelProgram, Refused, RunInputs, TestRun,
+    stay_on_cpu, Attach, KernelMap, KernelObject, Refused, RunInputs, TestRun,
 };
 use std::io;
 
@@ -45,11 +45,11 @@ impl From<Refused> for Refusal {
 /// See [`Refusal`].
 pub fn run(case: &Case) -> Result<Record, Refusal> {
     stay_on_cpu(0)?;
-    let maps = create_maps(&case.program.maps)?;
+    let object = KernelObject::create(&case.program)?;
     for (map, key, value) in &case.entries {
-        maps[*map].update(key, value, 0)?;
+        object.maps[*map].update(key, value, 0)?;
     }
-    let program = KernelProgram::load(&case.program, &maps, Attach::Plain)?;
+    let program = object.load(&case.program, Attach::Plain)?;
     let inputs = RunInputs::default();
     let outputs =
         case.packets.iter().map(|p| program.test_run(p, &inputs)).collect::<io::Result<_>>()?;
@@ -57,6 +57,6 @@ pub fn run(case: &Case) -> Result<Record, Refusal> {
         MapKind::Devmap => Ok(None),
         _ => m.dump().map(Some),
     };
-    let maps = maps.iter().map(dump).collect::<io::Result<_>>()?;
+    let maps = object.maps.iter().map(dump).collect::<io::Result<_>>()?;
     Ok(Record { outputs, maps })
 }

@@ -1,8 +1,7 @@
 //! The running kernel's verifier as judge.
 
-use beeline_frontend::insn::Imm64;
-use beeline_frontend::{Insn, Program};
-use beeline_testbench::kernel::{available, create_maps, Attach, KernelProgram};
+use beeline_frontend::Program;
+use beeline_testbench::kernel::{available, Attach, KernelObject};
 
 /// The kernel's verdict on a program.
 pub enum Verdict {
@@ -26,15 +25,11 @@ pub fn reachable() -> bool {
 
 /// What the kernel says of `program`.
 pub fn judge(program: &Program) -> Verdict {
-    let callback = |i: &Insn| matches!(i, Insn::LoadImm64 { imm: Imm64::Func(_), .. });
-    if program.insns.iter().any(callback) {
-        return Verdict::Unknown("callbacks need BTF, which is not loaded here".into());
-    }
-    let maps = match create_maps(&program.maps) {
-        Ok(maps) => maps,
+    let object = match KernelObject::create(program) {
+        Ok(object) => object,
         Err(e) => return Verdict::Unknown(e.to_string()),
     };
-    match KernelProgram::load(program, &maps, Attach::Section) {
+    match object.load(program, Attach::Section) {
         Ok(_) => Verdict::Accepted,
         Err(refused) => Verdict::Refused(refused.to_string()),
     }
