@@ -71,9 +71,14 @@ impl TargetDesc {
         }
         let text = std::fs::read_to_string(file)
             .map_err(|e| TargetError::Unreadable(name_or_file.into(), e))?;
-        let target: Self = serde_json::from_str(&text)
-            .map_err(|e| TargetError::Malformed(name_or_file.into(), e))?;
-        target.check().map_err(|why| TargetError::Senseless(name_or_file.into(), why))?;
+        Self::parse(&text, name_or_file)
+    }
+
+    /// Reads the text of a description file; `file` is for messages.
+    pub fn parse(text: &str, file: &str) -> Result<Self, TargetError> {
+        let target: Self =
+            serde_json::from_str(text).map_err(|e| TargetError::Malformed(file.into(), e))?;
+        target.check().map_err(|why| TargetError::Senseless(file.into(), why))?;
         Ok(target)
     }
 

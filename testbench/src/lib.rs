@@ -10,6 +10,7 @@
 //! | [`equiv`], [`blame`] | the equivalence runner; where a difference comes from |
 //! | [`estimate`], [`area`] | rates, latency and area |
 //! | [`traffic`] | generated packets |
+//! | [`fuzz`] | entries for fuzzing |
 
 pub mod area;
 pub mod blame;
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod equiv;
 pub mod estimate;
 pub mod flow;
+pub mod fuzz;
 pub mod generate;
 pub mod interp;
 pub mod kernel;

@@ -299,9 +299,6 @@ impl Explorer<'_> {
         if null && size.as_constant() == Some(0) {
             return Ok(());
         }
-        if null && arg == Arg::MemOrNull {
-            return Ok(());
-        }
         if !size.is_scalar() || size.var.umax >= MAX_SIZE {
             // The check of the size itself, which comes next, says so; nothing can be said of the memory.
             let next = if arg == Arg::MemOrNull { Arg::SizeOrZero } else { Arg::Size };

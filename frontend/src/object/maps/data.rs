@@ -31,7 +31,8 @@ pub(super) fn read(
         return Ok(None);
     }
     let name = section.name.clone();
-    let total: u64 = image.sections.iter().filter(|s| is_data(&s.name)).map(|s| s.size).sum();
+    let data = image.sections.iter().filter(|s| is_data(&s.name));
+    let total = data.fold(0u64, |sum, s| sum.saturating_add(s.size));
     if section.size > MAX_SIZE || total > 4 * MAX_SIZE {
         let message = format!(
             "global data of {} bytes is too large: at most {MAX_SIZE} bytes per section",

@@ -1,0 +1,4 @@
+//! See `beeline_testbench::fuzz`.
+#![no_main]
+
+beeline_fuzz::fuzz!("device");
