@@ -7,7 +7,7 @@ use super::queue::Fifo;
 use super::ring::Ring;
 use super::shape::{self, Refusal};
 use super::{array_index, check_flags, flags, Errno, Slot, Values};
-use beeline_frontend::MapDef;
+use beeline_frontend::program::{MapDef, SpecialField, SpecialKind};
 use beeline_ir::map::MapKind;
 
 /// Largest queue length that a CPU map takes.
@@ -75,9 +75,9 @@ pub struct Map {
 impl Map {
     /// An empty map, but for global data.
     pub fn new(def: &MapDef) -> Result<Self, Refusal> {
-        shape::check(def)?;
         let mut def = def.clone();
         def.max_entries = shape::entries_as_created(&def);
+        shape::check(&def)?;
         let (key_size, max_entries) = (def.key_size, def.max_entries);
         let content = match def.kind {
             MapKind::Array | MapKind::PercpuArray => Content::Array,
@@ -98,7 +98,7 @@ impl Map {
             MapKind::LpmTrie => Content::Lpm(LpmTrie::new(key_size, max_entries)),
             MapKind::Queue => Content::Fifo(Fifo::new(false, def.value_size, max_entries)),
             MapKind::Stack => Content::Fifo(Fifo::new(true, def.value_size, max_entries)),
-            MapKind::BloomFilter => Content::Bloom(Bloom::new(max_entries, 0)),
+            MapKind::BloomFilter => Content::Bloom(Bloom::new(max_entries, def.extra as u32 & 15)),
             MapKind::Ringbuf => Content::Ring(Ring::new(max_entries)),
         };
         let mut values = memory(&def).ok_or((Errno::NOMEM, "the map is too large"))?;
@@ -127,6 +127,7 @@ impl Map {
         if key.len() != self.def.key_size as usize || value.len() != self.def.value_size as usize {
             return Err(Errno::INVAL);
         }
+        let has_lock = flags & flags::LOCK != 0 && self.has_lock();
         let slot = match &mut self.content {
             Content::Fifo(fifo) => return fifo.push(value, flags),
             Content::Bloom(bloom) => return bloom.push(value, flags),
@@ -137,7 +138,11 @@ impl Map {
                 return self.update_devmap_hash(key, value, flags);
             }
             Content::Hash(table) => {
-                check_known(flags)?;
+                let lock = self.def.kind == MapKind::Hash && flags & flags::LOCK != 0;
+                check_known(if lock { flags & !flags::LOCK } else { flags })?;
+                if lock && !has_lock {
+                    return Err(Errno::INVAL);
+                }
                 table.place(key, flags)?
             }
             Content::Lpm(trie) => {
@@ -145,8 +150,40 @@ impl Map {
                 trie.place(key, flags)?
             }
         };
-        self.values.whole_mut(slot).copy_from_slice(value);
+        self.write(slot, value);
         Ok(())
+    }
+
+    /// Parts of the value that are not the host's or the program's to write.
+    fn fields(&self) -> &[SpecialField] {
+        self.def.types.as_ref().map_or(&[], |t| &t.fields)
+    }
+
+    /// True if values have a spin lock, which `BPF_F_LOCK` needs.
+    pub fn has_lock(&self) -> bool {
+        self.fields().iter().any(|f| f.kind == SpecialKind::SpinLock)
+    }
+
+    /// Writes all of the value but its special fields.
+    fn write(&mut self, slot: Slot, value: &[u8]) {
+        let mut at = 0;
+        let fields = self.def.types.as_ref().map_or(&[][..], |t| &t.fields);
+        let to = self.values.whole_mut(slot);
+        for field in fields {
+            let (start, end) = (field.offset as usize, (field.offset + field.size) as usize);
+            to[at..start].copy_from_slice(&value[at..start]);
+            at = end;
+        }
+        to[at..].copy_from_slice(&value[at..]);
+    }
+
+    /// The value in `slot` as the host sees it: special fields read as zero.
+    pub fn host_value(&self, slot: Slot) -> Vec<u8> {
+        let mut value = self.values.whole(slot).to_vec();
+        for field in self.fields() {
+            value[field.offset as usize..][..field.size as usize].fill(0);
+        }
+        value
     }
 
     fn index_below_max(&self, key: &[u8], errno: Errno) -> Result<u32, Errno> {
@@ -154,9 +191,14 @@ impl Map {
     }
 
     fn array_place(&self, key: &[u8], flags: u64) -> Result<Slot, Errno> {
+        let lock = flags & flags::LOCK != 0;
+        let flags = flags & !flags::LOCK;
         check_known(flags)?;
         let index = self.index_below_max(key, Errno::TOOBIG)?;
         check_flags(flags, true)?;
+        if lock && !self.has_lock() {
+            return Err(Errno::INVAL);
+        }
         Ok(index)
     }
 
@@ -270,15 +312,12 @@ impl Map {
 
     /// All entries; see [`super::MapSet::dump`].
     pub fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let with_value = |key: Vec<u8>, slot| (key, self.values.whole(slot).to_vec());
+        let with_value = |key: Vec<u8>, slot| (key, self.host_value(slot));
         let indexed = |i: u32| with_value(i.to_le_bytes().to_vec(), i);
         let mut entries: Vec<_> = match &self.content {
             Content::Array => {
                 let slots = self.values.written_slots(self.def.max_entries);
-                slots
-                    .filter(|s| self.values.whole(*s).iter().any(|b| *b != 0))
-                    .map(indexed)
-                    .collect()
+                slots.map(indexed).filter(|(_, value)| value.iter().any(|b| *b != 0)).collect()
             }
             Content::Sparse(present) | Content::Perf(Some(present)) => {
                 present.indices().map(indexed).collect()

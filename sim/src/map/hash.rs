@@ -1,6 +1,6 @@
 //! Content of the hash kinds: HASH, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH, DEVMAP_HASH, HASH_OF_MAPS.
 
-use super::flags::create;
+use super::flags::{self, create};
 use super::keys::KeyTable;
 use super::{check_flags, Errno, Slot};
 use beeline_ir::map::MapKind;
@@ -53,14 +53,16 @@ impl HashTable {
         }
     }
 
-    /// The slot into which the value of `key` is to be written; makes the entry.
+    /// The slot into which the value of `key` is to be written; makes the entry. With [`flags::LOCK`], an entry that
+    /// exists is written in place.
     pub fn place(&mut self, key: &[u8], flags: u64) -> Result<Slot, Errno> {
         let old = self.keys.find(key);
-        check_flags(flags, old.is_some())?;
+        check_flags(flags & !flags::LOCK, old.is_some())?;
         let Some(old) = old else {
             return self.create(key);
         };
         let slot = match &mut self.replace {
+            _ if flags & flags::LOCK != 0 => old,
             Replace::InPlace => old,
             Replace::Swap { spare } => {
                 let slot = spare.take().unwrap_or_else(|| self.keys.take_slot());

@@ -32,7 +32,7 @@ impl MapSet {
             return Err(Errno::INVAL);
         }
         self.may_read(map)?;
-        if flags != 0 || key.len() != m.def.key_size as usize {
+        if flags != 0 && !m.has_lock() || key.len() != m.def.key_size as usize {
             return Err(Errno::INVAL);
         }
         match (&m.content, m.def.kind) {
@@ -42,7 +42,7 @@ impl MapSet {
             }
             (Content::Bloom(_), _) | (_, MapKind::Xskmap) => Err(Errno::OPNOTSUPP),
             (Content::Ring(_) | Content::Perf(_), _) => Err(Errno::NOTSUPP),
-            _ => m.find(key).map(|slot| m.values.whole(slot).to_vec()).ok_or(Errno::NOENT),
+            _ => m.find(key).map(|slot| m.host_value(slot)).ok_or(Errno::NOENT),
         }
     }
 
@@ -60,8 +60,16 @@ impl MapSet {
     ) -> Result<(), Errno> {
         self.may_write(map)?;
         let m = &self.maps[map];
-        if matches!(m.def.kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps) {
-            self.check_inner(map, value)?;
+        if flags & flags::LOCK != 0 && !m.has_lock() {
+            return Err(Errno::INVAL);
+        }
+        match m.def.kind {
+            MapKind::ArrayOfMaps if flags != flags::ANY => return Err(Errno::INVAL),
+            MapKind::ArrayOfMaps if array_index(key).is_some_and(|i| i >= m.def.max_entries) => {
+                return Err(Errno::TOOBIG);
+            }
+            MapKind::ArrayOfMaps | MapKind::HashOfMaps => self.check_inner(map, value)?,
+            _ => {}
         }
         self.update(map, key, value, flags)
     }
@@ -101,7 +109,8 @@ impl MapSet {
         self.may_read(map)?;
         self.may_write(map)?;
         let m = &mut self.maps[map];
-        if flags != 0 || key.len() != m.def.key_size as usize {
+        let locks = m.has_lock();
+        if flags != 0 && !locks || key.len() != m.def.key_size as usize {
             return Err(Errno::INVAL);
         }
         match &mut m.content {
@@ -114,7 +123,7 @@ impl MapSet {
             {
                 let slot = table.find(key).ok_or(Errno::NOENT)?;
                 table.remove(key)?;
-                Ok(m.values.whole(slot).to_vec())
+                Ok(m.host_value(slot))
             }
             _ => Err(Errno::NOTSUPP),
         }

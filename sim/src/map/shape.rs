@@ -1,7 +1,7 @@
 //! Which maps the kernel creates: sizes and flags for each kind, as each kind's `map_alloc_check`.
 
 use super::{flags::create, ring, Errno};
-use beeline_frontend::MapDef;
+use beeline_frontend::program::{MapDef, SpecialField};
 use beeline_ir::map::MapKind;
 
 /// Largest block of the kernel's allocator.
@@ -45,12 +45,19 @@ pub fn entries_as_created(def: &MapDef) -> u32 {
     }
 }
 
-/// Checks `def` as the kernel does when the map is created.
+/// Checks `def` as the kernel does when the map is created; [`entries_as_created`] comes before.
 pub fn check(def: &MapDef) -> Check {
     let file = create::RDONLY | create::WRONLY;
     valid(def.flags & file != file, "BPF_F_RDONLY and BPF_F_WRONLY exclude each other")?;
     let prog = create::RDONLY_PROG | create::WRONLY_PROG;
     valid(def.flags & prog != prog, "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other")?;
+    let extra = if def.kind == MapKind::BloomFilter { 15 } else { 0 };
+    valid(def.extra & !extra == 0, "map_extra is the number of hash functions of a bloom filter")?;
+    let fields = def.types.as_ref().map_or(&[][..], |t| &t.fields);
+    let within =
+        |f: &SpecialField| f.offset.checked_add(f.size).is_some_and(|end| end <= def.value_size);
+    let apart = fields.windows(2).all(|w| w[0].offset + w[0].size <= w[1].offset);
+    valid(fields.iter().all(within) && apart, "a special field lies outside the value")?;
     match def.kind {
         MapKind::Array | MapKind::PercpuArray => array(def),
         MapKind::ProgArray | MapKind::PerfEventArray | MapKind::ArrayOfMaps => fd_array(def),
@@ -68,6 +75,9 @@ pub fn check(def: &MapDef) -> Check {
         MapKind::Queue | MapKind::Stack | MapKind::BloomFilter => keyless(def),
         MapKind::Ringbuf => ringbuf(def),
     }?;
+    if matches!(def.kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps) {
+        inner(def)?;
+    }
     require(def.value_size <= MODEL_MAX, Errno::NOMEM, "values above 1 GiB are not modelled")
 }
 
@@ -87,6 +97,11 @@ fn is_percpu(kind: MapKind) -> bool {
     matches!(kind, MapKind::PercpuArray | MapKind::PercpuHash | MapKind::LruPercpuHash)
 }
 
+fn no_node_if(percpu: bool, def: &MapDef) -> Check {
+    let node = def.flags & create::NUMA_NODE != 0;
+    valid(!percpu || !node, "BPF_F_NUMA_NODE is not for per-CPU maps")
+}
+
 fn percpu_size(def: &MapDef) -> Check {
     let size = u64::from(def.value_size).next_multiple_of(8);
     let good = !is_percpu(def.kind) || size <= PERCPU_MAX;
@@ -103,6 +118,7 @@ fn array(def: &MapDef) -> Check {
         _ => 0,
     };
     known_flags(def, known | create::NUMA_NODE | create::ACCESS)?;
+    no_node_if(is_percpu(def.kind), def)?;
     let good = def.value_size <= i32::MAX as u32;
     require(good, Errno::TOOBIG, "an array value has at most 2,147,483,647 bytes")?;
     percpu_size(def)
@@ -129,6 +145,7 @@ fn hash(def: &MapDef) -> Check {
     valid(lru || !percpu_lists, "BPF_F_NO_COMMON_LRU is for LRU maps")?;
     let preallocated = def.flags & create::NO_PREALLOC == 0;
     require(preallocated || !lru, Errno::NOTSUPP, "BPF_F_NO_PREALLOC is not for LRU maps")?;
+    no_node_if(is_percpu(def.kind) || percpu_lists, def)?;
     not_empty(def)?;
     valid(def.key_size != 0 && def.value_size != 0, "key size and value size must not be 0")?;
     let size = u64::from(def.key_size) + u64::from(def.value_size);
@@ -136,6 +153,17 @@ fn hash(def: &MapDef) -> Check {
     require(good, Errno::TOOBIG, "key and value together have less than 4 MiB")?;
     percpu_size(def)?;
     require(def.max_entries <= 1 << 31, Errno::TOOBIG, "a hash map has at most 2^31 entries")
+}
+
+fn inner(def: &MapDef) -> Check {
+    let template = def.inner.as_deref();
+    let template =
+        template.ok_or((Errno::INVAL, "the object does not say what the inner maps are"))?;
+    let nested = matches!(template.kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps);
+    valid(!nested, "an inner map cannot have inner maps")?;
+    let good = template.kind != MapKind::ProgArray;
+    require(good, Errno::NOTSUPP, "a program array cannot be an inner map")?;
+    check(&MapDef { max_entries: entries_as_created(template), ..template.clone() })
 }
 
 fn lpm(def: &MapDef) -> Check {
@@ -152,7 +180,7 @@ fn devmap(def: &MapDef) -> Check {
     not_empty(def)?;
     key_of_4(def)?;
     valid(matches!(def.value_size, 4 | 8), "the value of a device map has 4 or 8 bytes")?;
-    known_flags(def, create::NUMA_NODE | create::ACCESS)?;
+    known_flags(def, create::NUMA_NODE | create::RDONLY | create::WRONLY)?;
     let good = def.kind == MapKind::Devmap || def.max_entries <= 1 << 31;
     valid(good, "a hash map has at most 2^31 entries")
 }
@@ -185,7 +213,7 @@ fn keyless(def: &MapDef) -> Check {
 fn ringbuf(def: &MapDef) -> Check {
     known_flags(def, create::NUMA_NODE)?;
     valid(def.key_size == 0 && def.value_size == 0, "a ring buffer has neither key nor value")?;
-    let size = entries_as_created(def);
+    let size = def.max_entries;
     let good = size.is_power_of_two() && size % PAGE == 0;
     valid(good, "the size of a ring buffer is a power of two of at least a page")?;
     require(size <= ring::MAX_SIZE, Errno::NOMEM, "rings above 512 MiB are not modelled")
