@@ -1,19 +1,10 @@
 //! Calls of functions of the program, and returns.
 
-use super::cover::{compare, Relation};
 use super::explore::{Explorer, Next};
 use super::message::{describe, refuse, Checked};
-use super::scalar::Scalar;
 use super::state::{Frame, Kind, State, Value};
-use super::touch::{Words, MAX_FRAMES};
-use super::widen;
+use super::touch::MAX_FRAMES;
 use crate::insn::{Pc, Reg};
-
-/// Runs of a callback after which the numbers that change from run to run are no longer followed.
-const PRECISE_RUNS: usize = 3;
-
-/// A helper runs a callback at most this often (Linux: `BPF_MAX_LOOPS`).
-const MAX_CALLBACK_RUNS: u64 = 1 << 23;
 
 impl Explorer<'_> {
     /// The call of the function at `start`.
@@ -30,7 +21,8 @@ impl Explorer<'_> {
         Ok(Next::Goto(start))
     }
 
-    fn enter(
+    /// A new frame for the function at `start`, as a callback if so.
+    pub(super) fn enter(
         &mut self,
         state: &mut State,
         site: Pc,
@@ -105,72 +97,5 @@ impl Explorer<'_> {
             .help("submit, discard or release it on every path"));
         }
         Ok(())
-    }
-
-    /// `bpf_loop`: `state` stands at the call with checked arguments.
-    pub(super) fn call_loop(&mut self, state: &mut State) -> Checked<Next> {
-        let first = self.store_checkpoint(state);
-        self.callback_round(state, first)
-    }
-
-    /// Either the helper returns, or it runs the callback once more.
-    fn callback_round(&mut self, state: &mut State, first: usize) -> Checked<Next> {
-        let site = state.pc;
-        let (runs, function, argument) =
-            (*state.reg(Reg(1)), state.reg(Reg(2)).kind, *state.reg(Reg(3)));
-        let Kind::Func(start) = function else {
-            return Err(refuse("BL0341", "r2 is not a function"));
-        };
-        let mut done = Box::new(state.clone());
-        done.pc = site.plus(1);
-        for r in 0..=5 {
-            done.set(Reg(r), Value::UNINIT);
-        }
-        done.set(Reg::R0, Value::unknown());
-        if runs.var.umax == 0 {
-            *state = *done;
-            return Ok(Next::Goto(site.plus(1)));
-        }
-        self.enter(state, site, start, Some(first))?;
-        let last = runs.var.umax.min(MAX_CALLBACK_RUNS) - 1;
-        state.set(Reg(1), Value::scalar(Scalar::range(0, last)));
-        state.set(Reg(2), argument);
-        Ok(Next::Fork { later: done, goto: start })
-    }
-
-    /// The callback has returned to its helper.
-    fn end_of_run(
-        &mut self,
-        state: &mut State,
-        left: &Frame,
-        result: &Value,
-        first: usize,
-    ) -> Checked<Next> {
-        let fits = result.is_scalar() && result.var.umax <= 1;
-        if !fits {
-            return Err(refuse("BL0355", "the callback returns something else than 0 or 1")
-                .expected("0 to go on, 1 to stop")
-                .found(describe(self.program, result)));
-        }
-        state.pc = left.call_site;
-        let live = self.live_registers(state);
-        let earlier = self.open_checkpoints_from(first, state);
-        for &i in &earlier {
-            match compare(self.stored(i), state, &live, &Words::ALL) {
-                // The helper ends by itself, so a run that begins like an earlier one need not be followed.
-                Relation::Covered => {
-                    self.note_everything_read(state);
-                    return Ok(Next::End);
-                }
-                Relation::Numbers(locs) if earlier.len() >= PRECISE_RUNS => {
-                    let forget = earlier.len() > 2 * PRECISE_RUNS;
-                    let old = self.stored(i).clone();
-                    widen::cover_numbers(state, &old, &locs, forget);
-                }
-                _ => {}
-            }
-        }
-        self.store_checkpoint(state);
-        self.callback_round(state, first)
     }
 }

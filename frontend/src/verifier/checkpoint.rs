@@ -120,7 +120,8 @@ impl Checkpoints {
         let mut at = state.checkpoint;
         while let Some(i) = at.filter(|i| *i >= first) {
             let c = &self.list[i];
-            if c.state.pc == state.pc && c.state.frames.len() == state.frames.len() {
+            let here = c.state.pc == state.pc && c.state.frames.len() == state.frames.len();
+            if here && c.state.frame().ctx == state.frame().ctx {
                 found.push(i);
             }
             at = c.parent;

@@ -12,6 +12,8 @@ use crate::insn::Reg;
 pub(super) enum Loc {
     Reg(usize, usize),
     Slot(usize, usize),
+    /// How often a callback ran.
+    Runs,
 }
 
 /// How a newer state relates to an older one.
@@ -66,6 +68,10 @@ pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) 
     }
     let mut numbers = Vec::new();
     for (depth, (a, b)) in old.frames.iter().zip(&new.frames).enumerate() {
+        // More runs of a callback may follow on the newer path than did on the older.
+        if a.runs > b.runs {
+            return Relation::Different;
+        }
         for r in (0..Reg::COUNT).filter(|r| live[depth] >> r & 1 == 1) {
             match compare_values(&a.regs[r], &b.regs[r], &mut names) {
                 Relation::Covered => {}
@@ -128,6 +134,8 @@ fn compare_values(old: &Value, new: &Value, names: &mut Names) -> Relation {
                     && old.var.covers(&new.var)
                     && (old.resource == 0) == (new.resource == 0)
                     && names.pair(old.resource, new.resource, 0)
+                    && (old.owner == 0) == (new.owner == 0)
+                    && names.pair(old.owner, new.owner, 0)
                     && names.agree(old, new),
             )
         }

@@ -49,8 +49,8 @@ pub(super) struct Explorer<'p> {
     pub(super) warnings: BTreeMap<Pc, Diagnostic>,
     live: &'p Liveness,
     shape: &'p Shape,
-    checkpoints: Checkpoints,
-    generaliser: &'p mut Generaliser,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) generaliser: &'p mut Generaliser,
     pending: Vec<State>,
     names: u32,
     arrivals: u32,
@@ -217,7 +217,7 @@ impl<'p> Explorer<'p> {
                     self.take_over(state, i);
                     return Ok(true);
                 }
-            } else if is_same(&old.state, state, live) {
+            } else if old.state.progress == state.progress && is_same(&old.state, state, live) {
                 return Err(refuse("BL0360", "the program may go round this loop forever")
                     .expected("something that changes from one trip to the next and ends the loop")
                     .found("the same registers and stack as on an earlier trip")
@@ -268,25 +268,10 @@ impl<'p> Explorer<'p> {
         self.checkpoints.note_read(state, &Words::touched(at));
     }
 
-    /// The path of `state` joins one that is still being explored, and may read anything.
-    pub(super) fn note_everything_read(&mut self, state: &State) {
-        self.checkpoints.note_read(state, &Words::ALL);
-    }
-
     /// Stores `state` and returns its checkpoint.
     pub(super) fn store_checkpoint(&mut self, state: &mut State) -> usize {
         let mark = signature(state, &self.live_registers(state));
         self.checkpoints.add(state, mark)
-    }
-
-    /// Checkpoints at the place of `state` on the way to it, from `first` on.
-    pub(super) fn open_checkpoints_from(&self, first: usize, state: &State) -> Vec<usize> {
-        self.checkpoints.open_from(first, state)
-    }
-
-    /// The state of a checkpoint.
-    pub(super) fn stored(&self, i: usize) -> &State {
-        &self.checkpoints.get(i).state
     }
 
     /// Reading stack bytes that were never written is allowed, but what they hold is not defined.

@@ -3,9 +3,10 @@
 use super::explore::{Explorer, Next};
 use super::memory::{uninitialised, Access};
 use super::message::{describe, map_name, refuse, Checked};
+use super::object::{forget_packet, release};
 use super::prototype::{self, fits_map, id, Arg, Prototype, Ret};
 use super::scalar::Scalar;
-use super::state::{Kind, MapRef, Resource, State, Value};
+use super::state::{Kind, MapRef, Origin, Resource, SocketForm, Source, State, Value};
 use crate::insn::{Pc, Reg};
 use beeline_ir::map::MapKind;
 
@@ -21,10 +22,11 @@ const GPL_COMPATIBLE: [&str; 6] =
 
 /// What the arguments checked so far say about those to come, and about the result.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     map: Option<MapRef>,
     record_size: u32,
     released: u32,
+    dynptr: Option<Value>,
     /// The lookup cannot fail.
     exists: bool,
 }
@@ -34,20 +36,9 @@ impl Explorer<'_> {
     pub(super) fn call_helper(&mut self, state: &mut State, number: u32) -> Checked<Next> {
         let prototype = self.prototype(number)?;
         self.check_lock_rules(state, prototype)?;
-        let mut seen = Seen::default();
-        for (i, arg) in prototype.args.iter().enumerate() {
-            let r = Reg(i as u8 + 1);
-            let value = *state.reg(r);
-            if value.kind == Kind::Uninit {
-                return Err(uninitialised(&format!(
-                    "r{}, an argument of bpf_{},",
-                    r.0, prototype.name
-                )));
-            }
-            self.check_argument(state, prototype, r, *arg, &value, &mut seen)?;
-        }
+        let mut seen = self.check_arguments(state, prototype)?;
         match number {
-            id::LOOP => return self.call_loop(state),
+            id::LOOP | id::FOR_EACH => return self.call_with_callback(state),
             id::TAIL_CALL => self.check_nothing_held(state, "a tail call leaves the program")?,
             id::SPIN_LOCK => state.lock = Some(state.pc),
             id::SPIN_UNLOCK => state.lock = None,
@@ -64,14 +55,33 @@ impl Explorer<'_> {
         if prototype.traits.moves_packet {
             forget_packet(state);
         }
-        for r in 0..=5 {
-            state.set(Reg(r), Value::UNINIT);
-        }
+        clobber(state);
         state.set(Reg::R0, result);
         if number == id::TAIL_CALL && state.depth() > 0 {
             return self.return_from_tail_call(state);
         }
         Ok(Next::Goto(site.plus(1)))
+    }
+
+    /// Checks every argument of a call.
+    pub(super) fn check_arguments(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+    ) -> Checked<Seen> {
+        let mut seen = Seen::default();
+        for (i, arg) in prototype.args.iter().enumerate() {
+            let r = Reg(i as u8 + 1);
+            let value = *state.reg(r);
+            if value.kind == Kind::Uninit {
+                return Err(uninitialised(&format!(
+                    "r{}, an argument of bpf_{},",
+                    r.0, prototype.name
+                )));
+            }
+            self.check_argument(state, prototype, r, *arg, &value, &mut seen)?;
+        }
+        Ok(seen)
     }
 
     /// A tail call in a called function: if it succeeds, the other program returns to the caller of this function, and
@@ -203,7 +213,7 @@ impl Explorer<'_> {
             },
             Arg::Record | Arg::Socket => {
                 let kind_fits = match value.kind {
-                    Kind::Mem { .. } => arg == Arg::Record,
+                    Kind::Mem { origin: Origin::Record, .. } => arg == Arg::Record,
                     Kind::Socket { .. } => arg == Arg::Socket,
                     _ => false,
                 };
@@ -228,7 +238,68 @@ impl Explorer<'_> {
                 Ok(())
             }
             Arg::CallbackCtx => wrong("a pointer to the stack, or null"),
+            Arg::Number if !value.is_scalar() => wrong("a number"),
+            Arg::Number => Ok(()),
+            Arg::Buffer if value.as_constant() == Some(0) => Ok(()),
+            Arg::Buffer => {
+                let size = *state.reg(Reg(r.0 + 1));
+                self.check_size(prototype, Reg(r.0 + 1), Arg::SizeOrZero, &size)?;
+                let sizes = (size.var.umin as u32, size.var.umax as u32);
+                self.check_memory(state, prototype, r, value, sizes, Access::Write)
+            }
+            Arg::BufferSize => {
+                self.check_argument(state, prototype, r, Arg::ReserveSize, value, seen)
+            }
+            _ => self.check_object(state, prototype, r, arg, value, seen),
         }
+    }
+
+    /// Arguments that are dynptrs or iterators.
+    fn check_object(
+        &mut self,
+        state: &mut State,
+        prototype: &Prototype,
+        r: Reg,
+        arg: Arg,
+        value: &Value,
+        seen: &mut Seen,
+    ) -> Checked {
+        match arg {
+            Arg::NewIter => return self.make_iter(state, r, value),
+            Arg::EndIter => return self.end_iter(state, r, value),
+            Arg::NewDynptr(source) => {
+                if prototype.id == id::DYNPTR_FROM_MEM
+                    && !matches!(state.reg(Reg(1)).kind, Kind::MapValue(_))
+                {
+                    let found = describe(self.program, state.reg(Reg(1)));
+                    return Err(refuse("BL0341", "r1 does not fit bpf_dynptr_from_mem")
+                        .expected("a map value")
+                        .found(found));
+                }
+                let held = source == Source::Ringbuf;
+                let resource = if held { self.acquire(state) } else { 0 };
+                return self.make_dynptr(state, r, value, source, resource);
+            }
+            Arg::CloneDynptr => {
+                let copied = seen.dynptr.unwrap_or(Value::UNINIT);
+                let Kind::Dynptr { source, .. } = copied.kind else {
+                    return Err(refuse("BL0331", "the call names no dynptr to copy"));
+                };
+                return self.make_dynptr(state, r, value, source, copied.resource);
+            }
+            _ => {}
+        }
+        let dynptr = self.dynptr_at(state, r, value)?;
+        if arg == Arg::ReleaseDynptr {
+            if dynptr.resource == 0 {
+                return Err(refuse("BL0331", format!("r{} is not a dynptr of a ring buffer", r.0))
+                    .expected("a dynptr that bpf_ringbuf_reserve_dynptr made")
+                    .found(describe(self.program, &dynptr)));
+            }
+            seen.released = dynptr.resource;
+        }
+        seen.dynptr = Some(dynptr);
+        Ok(())
     }
 
     fn check_map(&self, prototype: &Prototype, map: MapRef) -> Checked {
@@ -335,6 +406,7 @@ impl Explorer<'_> {
         if at.first >= at.end {
             return Ok(());
         }
+        self.check_no_object(state, at, access)?;
         if access == Access::Read {
             self.note_stack_read(state, at);
             self.warn_if_uninit(state, at);
@@ -347,7 +419,8 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn result(
+    /// What the call leaves in r0.
+    pub(super) fn result(
         &mut self,
         state: &mut State,
         prototype: &Prototype,
@@ -362,11 +435,23 @@ impl Explorer<'_> {
                 Some(map) => self.found_in(map, site),
                 None => return Err(refuse("BL0341", "the call names no map")),
             },
-            Ret::RecordOrNull => Kind::Mem { site, size: seen.record_size },
-            Ret::SocketOrNull => Kind::Socket { site },
+            Ret::RecordOrNull => {
+                Kind::Mem { site, size: seen.record_size, origin: Origin::Record, writable: true }
+            }
+            Ret::Slice(writable) => {
+                let (dynptr, size) = (seen.dynptr.unwrap_or(Value::UNINIT), seen.record_size);
+                let packet = matches!(dynptr.kind, Kind::Dynptr { source: Source::Packet, .. });
+                let origin = if packet { Origin::PacketSlice } else { Origin::Slice };
+                let slice = Value::pointer(Kind::Mem { site, size, origin, writable });
+                let id = self.fresh_name();
+                // The packet stays where it is when the dynptr goes.
+                let owner = if packet { 0 } else { dynptr.id };
+                return Ok(Value { nullable: true, id, owner, ..slice });
+            }
+            Ret::SocketOrNull(form) => Kind::Socket { site, form },
         };
         let id = self.fresh_name();
-        let acquires = matches!(prototype.ret, Ret::RecordOrNull | Ret::SocketOrNull);
+        let acquires = matches!(prototype.ret, Ret::RecordOrNull | Ret::SocketOrNull(_));
         if acquires {
             state.resources.push(Resource { id, site });
         }
@@ -384,25 +469,15 @@ impl Explorer<'_> {
             (MapRef::Declared(m), Some(MapKind::ArrayOfMaps | MapKind::HashOfMaps)) => {
                 Kind::Map(MapRef::Inner(m))
             }
-            (_, Some(MapKind::Xskmap)) => Kind::Socket { site },
+            (_, Some(MapKind::Xskmap)) => Kind::Socket { site, form: SocketForm::Xdp },
             _ => Kind::MapValue(map),
         }
     }
 }
 
-/// Packet pointers are stale in every frame.
-fn forget_packet(state: &mut State) {
-    for value in state.values_mut() {
-        if value.kind.is_packet() || value.kind == Kind::PacketEnd {
-            *value = Value::UNINIT;
-        }
-    }
-}
-
-/// The resource has been given back: pointers to it are stale.
-fn release(state: &mut State, resource: u32) {
-    state.resources.retain(|r| r.id != resource);
-    for value in state.values_mut().filter(|v| v.resource == resource) {
-        *value = Value::UNINIT;
+/// What a call leaves of the registers that it may use.
+pub(super) fn clobber(state: &mut State) {
+    for r in 0..=5 {
+        state.set(Reg(r), Value::UNINIT);
     }
 }

@@ -1,6 +1,7 @@
 //! Which registers are read later: the verifier compares only those when it decides whether a state was seen before.
 
 use super::flow::{self, RegSet, CALLER_SAVED};
+use super::kfunc;
 use crate::insn::{Callee, Insn, Pc};
 use crate::program::Program;
 
@@ -22,6 +23,10 @@ impl Liveness {
                 let after = live.after(pc, insn);
                 let read = match insn {
                     Insn::Call(Callee::Local(start)) => live.before(*start) & flow::arguments(5),
+                    Insn::Call(Callee::Kfunc(k)) => {
+                        let count = program.kfuncs.get(*k).map_or(5, |n| kfunc::argument_count(n));
+                        flow::arguments(count)
+                    }
                     _ => flow::uses(insn),
                 };
                 let before = read | (after & !flow::defs(insn));

@@ -50,8 +50,12 @@ impl Explorer<'_> {
             Kind::Stack(depth) => return self.check_stack(base, depth, off, size).map(Some),
             Kind::Packet | Kind::PacketMeta => self.check_packet(base, off, size)?,
             Kind::MapValue(map) => self.check_map_value(base, map, off, size, access)?,
+            Kind::Mem { writable: false, .. } if access == Access::Write => {
+                return Err(refuse("BL0327", format!("{name} points at read-only memory"))
+                    .found(describe(self.program, base)));
+            }
             Kind::Mem { size: room, .. } => {
-                self.check_within("BL0328", "the record", base, off, size, room)?;
+                self.check_within("BL0328", "the memory", base, off, size, room)?;
             }
             Kind::Socket { .. } if access == Access::Read => {
                 self.check_within("BL0328", "the socket", base, off, size, SOCKET_BYTES)?;
@@ -224,6 +228,7 @@ impl Explorer<'_> {
 
     fn read_stack(&mut self, state: &mut State, at: StackBytes, bytes: u32) -> Checked<Value> {
         self.note_stack_read(state, at);
+        self.check_no_object(state, at, Access::Read)?;
         self.warn_if_uninit(state, at);
         let stack = &state.frames[at.depth].stack;
         if !at.fixed {
@@ -273,6 +278,7 @@ impl Explorer<'_> {
         let stack = self.check_access(&format!("r{}", dst.0), &base, off, bytes, Access::Write)?;
         let Some(at) = stack else { return Ok(()) };
         self.check_alignment(&base, off, bytes)?;
+        self.overwrite_objects(state, at)?;
         if value.kind.is_pointer() {
             if bytes != 8 {
                 return Err(refuse("BL0330", "part of a pointer is stored on the stack")

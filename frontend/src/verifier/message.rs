@@ -1,6 +1,6 @@
 //! How the verifier words a refusal: what was expected, what was found, and the registers at that point.
 
-use super::state::{Kind, MapRef, Proved, State, Value};
+use super::state::{Kind, MapRef, Origin, Proved, SocketForm, State, Value};
 use crate::insn::{Pc, Reg};
 use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
@@ -88,8 +88,21 @@ pub(super) fn describe(program: &Program, value: &Value) -> String {
         Kind::MapValue(m) => format!("value of map `{}`", map_name(program, m)),
         Kind::Map(m) => format!("map `{}`", map_name(program, m)),
         Kind::Func(pc) => format!("function at insn {}", pc.0),
-        Kind::Mem { size, .. } => format!("record of {size} bytes"),
-        Kind::Socket { .. } => "socket".into(),
+        Kind::Mem { size, origin, writable, .. } => {
+            let what = match origin {
+                Origin::Record => "record",
+                Origin::Slice => "slice of a dynptr",
+                Origin::PacketSlice => "slice of the packet",
+                Origin::Counter => "number of an iterator",
+                Origin::Key => "key of a map",
+            };
+            format!("{what}, {size} bytes{}", if writable { "" } else { ", read-only" })
+        }
+        Kind::Socket { form: SocketForm::Full, .. } => "socket".into(),
+        Kind::Socket { form: SocketForm::Common, .. } => "common part of a socket".into(),
+        Kind::Socket { form: SocketForm::Xdp, .. } => "XDP socket".into(),
+        Kind::Dynptr { upper, .. } => format!("half {} of a dynptr", 1 + u32::from(upper)),
+        Kind::Iter { .. } => "iterator".into(),
     };
     let mut text = base;
     if value.off != 0 {

@@ -5,25 +5,29 @@
 //!
 //! - numbers: `tnum` (bits), `scalar` (bits and ranges), `alu` (arithmetic), `branch` (comparisons);
 //! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
-//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `helper` with its `prototype` table;
+//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`;
 //! - control flow: `flow`, `structure`, `liveness`, `loops`;
-//! - the walk: `explore`, with `checkpoint`, `touch` and `widen` to keep it short, and `record` for the facts.
+//! - the walk: `explore`, with `checkpoint`, `touch` and `widen` to keep it short, `converge` for loops that the kernel ends, and `record` for the facts.
 //!
 //! `docs/verifier.md` tells how it works as a whole, and lists the codes.
 
 mod alu;
 mod branch;
 mod call;
+mod callback;
 mod checkpoint;
+mod converge;
 mod cover;
 mod explore;
 mod flow;
 mod helper;
 mod jump;
+mod kfunc;
 mod liveness;
 mod loops;
 mod memory;
 mod message;
+mod object;
 mod pointer;
 mod prototype;
 mod record;

@@ -1,6 +1,7 @@
 //! The helpers that Linux offers to XDP programs: numbers, names, arguments and results (`include/uapi/linux/bpf.h`
 //! gives the numbers; `xdp_func_proto` and `bpf_base_func_proto` in the kernel say which are offered).
 
+use super::state::{SocketForm, Source};
 use beeline_ir::map::MapKind;
 
 /// What an argument must be.
@@ -44,6 +45,24 @@ pub(super) enum Arg {
     CallbackCtx,
     /// A socket.
     Socket,
+    /// A number.
+    Number,
+    /// A dynptr.
+    Dynptr,
+    /// Room for a dynptr, which the call makes.
+    NewDynptr(Source),
+    /// Room for a dynptr that becomes a copy of the one before.
+    CloneDynptr,
+    /// A dynptr of the ring buffer, which the call gives back.
+    ReleaseDynptr,
+    /// Memory that the call may use to copy bytes into, or null; the next argument is its size.
+    Buffer,
+    /// Constant size of the buffer before it, and of the memory that is returned.
+    BufferSize,
+    /// Room for an iterator, which the call makes.
+    NewIter,
+    /// An iterator, which the call ends.
+    EndIter,
 }
 
 /// What r0 holds after the call.
@@ -57,7 +76,9 @@ pub(super) enum Ret {
     /// A reserved record, or null.
     RecordOrNull,
     /// An acquired socket, or null.
-    SocketOrNull,
+    SocketOrNull(SocketForm),
+    /// Part of what a dynptr stands for, or null; writable if so.
+    Slice(bool),
 }
 
 /// What a helper does besides.
@@ -86,6 +107,19 @@ const MOVES: Traits = Traits { moves_packet: true, ..NONE };
 const PKT: Traits = Traits { reads_packet: true, ..NONE };
 const GPL: Traits = Traits { gpl_only: true, ..NONE };
 
+/// Kernel functions take memory of every kind.
+pub(super) const KFUNC_PKT: Traits = PKT;
+
+/// A kernel function.
+pub(super) const fn kfunc(
+    name: &'static str,
+    args: &'static [Arg],
+    ret: Ret,
+    traits: Traits,
+) -> Prototype {
+    p(0, name, args, ret, traits)
+}
+
 const fn p(
     id: u32,
     name: &'static str,
@@ -100,10 +134,11 @@ const fn p(
 const MAX_CPUS: u64 = 8192;
 
 use Arg::{
-    Any, Callback, CallbackCtx, Ctx, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull, MemOut,
-    Record, ReserveSize, Size, SizeOrZero, Socket, Value, ValueOut,
+    Any, Callback, CallbackCtx, Ctx, Dynptr, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull,
+    MemOut, NewDynptr, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Value,
+    ValueOut,
 };
-use Ret::{Below, MapValueOrNull, RecordOrNull, Scalar, SocketOrNull, Void};
+use Ret::{Below, MapValueOrNull, RecordOrNull, Scalar, Slice, SocketOrNull, Void};
 
 /// The helpers whose calls the verifier checks, by number.
 const TABLE: &[Prototype] = &[
@@ -126,15 +161,15 @@ const TABLE: &[Prototype] = &[
     p(54, "xdp_adjust_meta", &[Ctx, Any], Scalar, MOVES),
     p(65, "xdp_adjust_tail", &[Ctx, Any], Scalar, MOVES),
     p(69, "fib_lookup", &[Ctx, MemOut, Size, Any], Scalar, GPL),
-    p(84, "sk_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull, PKT),
-    p(85, "sk_lookup_udp", &[Ctx, Mem, Size, Any, Any], SocketOrNull, PKT),
+    p(84, "sk_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Full), PKT),
+    p(85, "sk_lookup_udp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Full), PKT),
     p(86, "sk_release", &[Socket], Scalar, NONE),
     p(87, "map_push_elem", &[Map, Value, Any], Scalar, PKT),
     p(88, "map_pop_elem", &[Map, ValueOut], Scalar, NONE),
     p(89, "map_peek_elem", &[Map, ValueOut], Scalar, NONE),
     p(93, "spin_lock", &[Lock], Void, NONE),
     p(94, "spin_unlock", &[Lock], Void, NONE),
-    p(99, "skc_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull, PKT),
+    p(99, "skc_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Common), PKT),
     p(100, "tcp_check_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(110, "tcp_gen_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(113, "probe_read_kernel", &[MemOut, SizeOrZero, Any], Scalar, GPL),
@@ -147,12 +182,20 @@ const TABLE: &[Prototype] = &[
     p(134, "ringbuf_query", &[Map, Any], Scalar, NONE),
     p(160, "ktime_get_coarse_ns", &[], Scalar, NONE),
     p(163, "check_mtu", &[Ctx, Any, FixedOut(4), Any, Any], Scalar, NONE),
+    p(164, "for_each_map_elem", &[Map, Callback, CallbackCtx, Any], Scalar, NONE),
     p(177, "trace_vprintk", &[Mem, Size, MemOrNull, SizeOrZero], Scalar, GPL),
     p(181, "loop", &[Any, Callback, CallbackCtx, Any], Scalar, NONE),
     p(188, "xdp_get_buff_len", &[Ctx], Scalar, NONE),
     p(189, "xdp_load_bytes", &[Ctx, Any, MemOut, Size], Scalar, NONE),
     p(190, "xdp_store_bytes", &[Ctx, Any, Mem, Size], Scalar, NONE),
     p(195, "map_lookup_percpu_elem", &[Map, Key, Any], MapValueOrNull, PKT),
+    p(197, "dynptr_from_mem", &[MemOut, SizeOrZero, Any, NewDynptr(Source::Local)], Scalar, NONE),
+    p(198, "ringbuf_reserve_dynptr", &[Map, Any, Any, NewDynptr(Source::Ringbuf)], Scalar, NONE),
+    p(199, "ringbuf_submit_dynptr", &[ReleaseDynptr, Any], Void, NONE),
+    p(200, "ringbuf_discard_dynptr", &[ReleaseDynptr, Any], Void, NONE),
+    p(201, "dynptr_read", &[MemOut, SizeOrZero, Dynptr, Any, Any], Scalar, NONE),
+    p(202, "dynptr_write", &[Dynptr, Any, Mem, SizeOrZero, Any], Scalar, NONE),
+    p(203, "dynptr_data", &[Dynptr, Any, ReserveSize], Slice(true), NONE),
     p(204, "tcp_raw_gen_syncookie_ipv4", &[Fixed(20), Mem, Size], Scalar, PKT),
     p(205, "tcp_raw_gen_syncookie_ipv6", &[Fixed(40), Mem, Size], Scalar, PKT),
     p(206, "tcp_raw_check_syncookie_ipv4", &[Fixed(20), Fixed(20)], Scalar, PKT),
@@ -167,7 +210,6 @@ const UNCHECKED: &[(u32, &str)] = &[
     (149, "snprintf_btf"),
     (153, "per_cpu_ptr"),
     (154, "this_cpu_ptr"),
-    (164, "for_each_map_elem"),
     (165, "snprintf"),
     (169, "timer_init"),
     (170, "timer_set_callback"),
@@ -175,13 +217,6 @@ const UNCHECKED: &[(u32, &str)] = &[
     (172, "timer_cancel"),
     (182, "strncmp"),
     (194, "kptr_xchg"),
-    (197, "dynptr_from_mem"),
-    (198, "ringbuf_reserve_dynptr"),
-    (199, "ringbuf_submit_dynptr"),
-    (200, "ringbuf_discard_dynptr"),
-    (201, "dynptr_read"),
-    (202, "dynptr_write"),
-    (203, "dynptr_data"),
     (209, "user_ringbuf_drain"),
 ];
 
@@ -202,7 +237,10 @@ pub(super) mod id {
     pub(crate) const SPIN_UNLOCK: u32 = 94;
     pub(crate) const RINGBUF_FIRST: u32 = 130;
     pub(crate) const RINGBUF_LAST: u32 = 134;
+    pub(crate) const FOR_EACH: u32 = 164;
     pub(crate) const LOOP: u32 = 181;
+    pub(crate) const DYNPTR_FROM_MEM: u32 = 197;
+    pub(crate) const RINGBUF_RESERVE_DYNPTR: u32 = 198;
     pub(crate) const MAP_LOOKUP_PERCPU: u32 = 195;
 }
 
@@ -251,7 +289,8 @@ pub(super) fn fits_map(id: u32, kind: MapKind) -> bool {
         id::REDIRECT_MAP => redirects,
         id::MAP_PUSH | id::MAP_PEEK => queue || kind == K::BloomFilter,
         id::MAP_POP => queue,
-        id::RINGBUF_FIRST..=id::RINGBUF_LAST => kind == K::Ringbuf,
+        id::FOR_EACH => plain && kind != K::LpmTrie,
+        id::RINGBUF_FIRST..=id::RINGBUF_LAST | id::RINGBUF_RESERVE_DYNPTR => kind == K::Ringbuf,
         _ => true,
     }
 }

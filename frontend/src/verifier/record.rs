@@ -5,15 +5,17 @@ use super::stack::FRAME_BYTES;
 use super::state::State;
 use crate::facts::{CallCtx, Context, Facts, InsnFacts, RegFact, ScalarRange};
 use crate::insn::{Pc, Reg};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Facts under construction.
 #[derive(Default)]
 pub(super) struct Recorder {
     contexts: Vec<Context>,
-    by_site: BTreeMap<(CallCtx, Pc), CallCtx>,
+    by_site: BTreeMap<(CallCtx, Pc, Pc), CallCtx>,
     insns: Vec<BTreeMap<Pc, InsnFacts>>,
     max_trips: BTreeMap<(CallCtx, Pc), u32>,
+    /// Loop headers without a bound: only the kernel's own limit ends the loop.
+    unbounded: BTreeSet<(CallCtx, Pc)>,
     /// Deepest use of the frame of each function, in bytes.
     stack: BTreeMap<Pc, u32>,
     /// Context of each frame of the state that is being walked.
@@ -35,12 +37,12 @@ impl Recorder {
 
     /// The context that a call at `site` in `caller` enters.
     pub(super) fn context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
-        if let Some(&known) = self.by_site.get(&(caller, site)) {
+        if let Some(&known) = self.by_site.get(&(caller, site, start)) {
             return known;
         }
         let depth = self.contexts[caller.0 as usize].depth + 1;
         let new = self.add_context(Context { caller: Some((caller, site)), start, depth });
-        self.by_site.insert((caller, site), new);
+        self.by_site.insert((caller, site, start), new);
         new
     }
 
@@ -88,6 +90,11 @@ impl Recorder {
         *most = (*most).max(count);
     }
 
+    /// No number of trips can be given for the loop that `pc` heads.
+    pub(super) fn unbounded(&mut self, ctx: CallCtx, pc: Pc) {
+        self.unbounded.insert((ctx, pc));
+    }
+
     /// Stack bytes of the chain of calls that ends in `ctx`, each frame rounded up as Linux does for compiled programs.
     pub(super) fn chain_bytes(&self, ctx: CallCtx) -> u32 {
         let context = &self.contexts[ctx.0 as usize];
@@ -115,6 +122,8 @@ impl Recorder {
                 *fact = RegFact::Unusable;
             }
         }
+        let unbounded = std::mem::take(&mut self.unbounded);
+        self.max_trips.retain(|header, _| !unbounded.contains(header));
         let stack_bytes = self.contexts().map(|(ctx, _)| self.chain_bytes(ctx)).max().unwrap_or(0);
         let tables = self.insns.into_iter().enumerate();
         let insns = tables

@@ -91,6 +91,26 @@ impl Stack {
         &mut self.slots[i]
     }
 
+    pub(super) fn spilled(&self) -> impl Iterator<Item = &Value> {
+        self.slots.iter().filter_map(|s| s.spill.as_ref().map(|s| &s.value))
+    }
+
+    /// Dynptrs and iterators of which a byte lies in `first..end`.
+    pub(super) fn objects_in(&self, first: i64, end: i64) -> impl Iterator<Item = &Value> {
+        let (top, bottom) = (locate(end - 1).0, locate(first).0);
+        let spilled = (top..=bottom).filter_map(|i| self.slots.get(i)?.spill.as_ref());
+        spilled.map(|s| &s.value).filter(|v| v.kind.is_object())
+    }
+
+    /// The bytes of spilled values that `gone` picks are as if never written.
+    pub(super) fn forget_spills(&mut self, mut gone: impl FnMut(&Value) -> bool) {
+        for slot in &mut self.slots {
+            if slot.spill.as_ref().is_some_and(|s| gone(&s.value)) {
+                *slot = Slot::UNINIT;
+            }
+        }
+    }
+
     pub(super) fn spilled_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.slots.iter_mut().filter_map(|s| s.spill.as_mut().map(|s| &mut s.value))
     }

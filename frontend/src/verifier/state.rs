@@ -16,6 +16,43 @@ pub(super) enum MapRef {
     Inner(usize),
 }
 
+/// Where memory that is neither packet, stack nor map value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A record of a ring buffer.
+    Record,
+    /// Part of what a dynptr stands for.
+    Slice,
+    /// The same, where it may lie in the packet: stale once a helper moves the packet.
+    PacketSlice,
+    /// The number that an iterator has come to.
+    Counter,
+    /// A map's key, handed to a callback.
+    Key,
+}
+
+/// What a dynptr stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A map value.
+    Local,
+    /// A record of a ring buffer.
+    Ringbuf,
+    /// The packet.
+    Packet,
+}
+
+/// What a socket pointer lets a program see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SocketForm {
+    /// `struct bpf_sock`.
+    Full,
+    /// What every kind of socket has: `struct bpf_sock` without mark and priority.
+    Common,
+    /// `struct bpf_xdp_sock`.
+    Xdp,
+}
+
 /// What a register or spilled word holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -31,20 +68,37 @@ pub(super) enum Kind {
     MapValue(MapRef),
     Map(MapRef),
     Func(Pc),
-    /// A record of `size` bytes that the call at `site` returned.
+    /// `size` bytes that the call at `site` returned.
     Mem {
         site: Pc,
         size: u32,
+        origin: Origin,
+        writable: bool,
     },
     /// A socket that the call at `site` returned.
     Socket {
         site: Pc,
+        form: SocketForm,
+    },
+    /// One half of a dynptr; on the stack only.
+    Dynptr {
+        source: Source,
+        upper: bool,
+    },
+    /// A counting iterator; on the stack only.
+    Iter {
+        drained: bool,
     },
 }
 
 impl Kind {
     pub(super) fn is_pointer(self) -> bool {
         !matches!(self, Kind::Uninit | Kind::Scalar)
+    }
+
+    /// Something on the stack that only certain calls may touch.
+    pub(super) fn is_object(self) -> bool {
+        matches!(self, Kind::Dynptr { .. } | Kind::Iter { .. })
     }
 
     pub(super) fn is_packet(self) -> bool {
@@ -80,6 +134,8 @@ pub(super) struct Value {
     pub(super) nullable: bool,
     /// 0, or the acquired resource that the pointer stands for.
     pub(super) resource: u32,
+    /// 0, or the `id` of the dynptr that this memory is part of.
+    pub(super) owner: u32,
 }
 
 impl Value {
@@ -91,6 +147,7 @@ impl Value {
         proved: Proved::Bytes(0),
         nullable: false,
         resource: 0,
+        owner: 0,
     };
 
     pub(super) fn scalar(var: Scalar) -> Self {
@@ -142,7 +199,8 @@ impl Value {
             Kind::Map(MapRef::Declared(m)) => PtrKind::Map(m),
             Kind::Map(MapRef::Inner(m)) => PtrKind::InnerMap(m),
             Kind::Func(pc) => PtrKind::Func(pc),
-            Kind::Mem { site, .. } | Kind::Socket { site } => PtrKind::Mem(site.0),
+            Kind::Mem { site, .. } | Kind::Socket { site, .. } => PtrKind::Mem(site.0),
+            Kind::Dynptr { .. } | Kind::Iter { .. } => return RegFact::Unusable,
         };
         RegFact::Ptr { kind, off: self.offset().to_fact(), nullable: self.nullable }
     }
@@ -159,6 +217,8 @@ pub(super) struct Frame {
     /// In the frame of a callback, which the helper call at `call_site` runs repeatedly: the checkpoint before the
     /// first run.
     pub(super) callback: Option<usize>,
+    /// Runs of a callback by the call that this frame is in, as far as they are counted.
+    pub(super) runs: u32,
     /// The instruction of this frame that was walked last.
     pub(super) came_from: Option<Pc>,
 }
@@ -167,7 +227,15 @@ impl Frame {
     pub(super) fn new(ctx: CallCtx, call_site: Pc, depth: usize) -> Self {
         let mut regs = [Value::UNINIT; Reg::COUNT];
         regs[Reg::R10.index()] = Value::pointer(Kind::Stack(depth));
-        Self { ctx, call_site, regs, stack: Stack::default(), callback: None, came_from: None }
+        Self {
+            ctx,
+            call_site,
+            regs,
+            stack: Stack::default(),
+            callback: None,
+            runs: 0,
+            came_from: None,
+        }
     }
 }
 
@@ -198,6 +266,8 @@ pub(super) struct State {
     /// The call that took the spin lock, while it is held.
     pub(super) lock: Option<Pc>,
     pub(super) trips: Vec<Trip>,
+    /// Steps of loops that the kernel ends by itself: runs of callbacks, trips of `may_goto` and iterators.
+    pub(super) progress: u32,
     /// The checkpoint that this path last passed.
     pub(super) checkpoint: Option<usize>,
     /// Stack words that were overwritten since then.
@@ -219,6 +289,7 @@ impl State {
             resources: Vec::new(),
             lock: None,
             trips: Vec::new(),
+            progress: 0,
             checkpoint: None,
             written: Words::ALL,
             since: 0,

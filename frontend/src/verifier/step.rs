@@ -46,22 +46,13 @@ impl Explorer<'_> {
             }
             Insn::Call(Callee::Helper(id)) => return self.call_helper(state, id),
             Insn::Call(Callee::Local(start)) => return self.call_function(state, start),
-            Insn::Call(Callee::Kfunc(k)) => {
-                let name = &self.program.kfuncs[k];
-                return Err(refuse(
-                    "BL0346",
-                    format!("calls of kernel function `{name}` are not supported"),
-                ));
-            }
+            Insn::Call(Callee::Kfunc(k)) => return self.call_kfunc(state, k),
             Insn::Exit => return self.exit(state),
             Insn::LegacyLoad { .. } => {
                 return Err(refuse("BL0304", "legacy packet loads do not exist in XDP programs")
                     .help("read the packet through ctx->data"));
             }
-            Insn::MayGoto { .. } => {
-                return Err(refuse("BL0304", "may_goto is not supported")
-                    .help("give the loop a counter with a constant limit"));
-            }
+            Insn::MayGoto { target } => return self.may_goto(state, target),
             Insn::Imm64Tail => {
                 return Err(refuse("BL0300", "control reaches the middle of a 64-bit load"))
             }

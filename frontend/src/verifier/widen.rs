@@ -18,6 +18,9 @@ const PATIENCE: usize = 12;
 /// Generalisations of one place to the hull of two states before nothing is claimed of its number any more.
 const MAX_HULLS: u32 = 4;
 
+/// The same between steps of a loop that ends by itself, where every trip that can be saved matters.
+const MAX_STEP_HULLS: u32 = 1;
+
 /// Attempts that blame the last generalisation before a failure; later ones blame all on the way to it.
 const PATIENT_ATTEMPTS: u32 = 16;
 
@@ -62,6 +65,39 @@ impl Generaliser {
             *hulls += 1;
             cover_number(state, old, key.2, *hulls > MAX_HULLS);
         }
+        self.note(state, keys);
+    }
+
+    /// Before the next step of a loop that ends by itself: forgets what distinguishes `state` from the state `old` of an
+    /// earlier step, as far as that is allowed and only numbers do.
+    pub(super) fn converge(&mut self, state: &mut State, old: &State, locs: &[Loc]) {
+        let (ctx, pc) = (state.frame().ctx, state.pc);
+        let keys: Vec<Key> = locs
+            .iter()
+            .map(|loc| (ctx, pc, *loc))
+            .filter(|key| !self.disabled && !self.precise.contains(key))
+            .collect();
+        for key in &keys {
+            let hulls = self.hulls.entry(*key).or_default();
+            *hulls += 1;
+            cover_number(state, old, key.2, *hulls > MAX_STEP_HULLS);
+        }
+        if !keys.is_empty() {
+            self.note(state, keys);
+        }
+    }
+
+    /// True if the runs of the callback that the call before which `state` stands makes need not be counted.
+    pub(super) fn ignores_runs(&mut self, state: &mut State) -> bool {
+        let key = (state.frame().ctx, state.pc, Loc::Runs);
+        let ignores = !self.disabled && !self.precise.contains(&key);
+        if ignores {
+            self.note(state, vec![key]);
+        }
+        ignores
+    }
+
+    fn note(&mut self, state: &mut State, keys: Vec<Key>) {
         self.events.push(Event { keys, before: state.generalised });
         state.generalised = Some(self.events.len() - 1);
     }
@@ -86,15 +122,10 @@ impl Generaliser {
     }
 }
 
-/// Replaces the numbers at `locs` in `state` by ones that cover those in `old` as well; by unknown ones if `forget`.
-pub(super) fn cover_numbers(state: &mut State, old: &State, locs: &[Loc], forget: bool) {
-    for loc in locs {
-        cover_number(state, old, *loc, forget);
-    }
-}
-
+/// Replaces the number at `loc` in `state` by one that covers that in `old` as well; by an unknown one if `forget`.
 fn cover_number(state: &mut State, old: &State, loc: Loc, forget: bool) {
     match loc {
+        Loc::Runs => {}
         Loc::Reg(depth, r) => {
             let value = &mut state.frames[depth].regs[r];
             *value = cover(value, &old.frames[depth].regs[r], forget, 8);
