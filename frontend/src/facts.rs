@@ -105,7 +105,7 @@ pub struct CallCtx(pub u32);
 /// One call context: a function as reached through one chain of call sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// Caller's context and the slot of the call; `None` for the entry function.
+    /// Caller's context and the slot of the call; `None` for the entry function, and for a timer's callback.
     pub caller: Option<(CallCtx, Pc)>,
     /// First slot of the function.
     pub start: Pc,

@@ -64,6 +64,11 @@ impl Explorer<'_> {
 
     fn check_end(&self, state: &State, result: &Value) -> Checked {
         match result.kind {
+            Kind::Scalar if state.timer && result.as_constant() != Some(0) => {
+                return Err(refuse("BL0355", "the timer's callback returns something else than 0")
+                    .expected("0")
+                    .found(describe(self.program, result)));
+            }
             Kind::Scalar => {}
             Kind::Uninit => {
                 return Err(refuse("BL0352", "the program ends without a return value in r0")
@@ -81,10 +86,10 @@ impl Explorer<'_> {
 
     /// Refuses to leave the program while something must still be given back.
     pub(super) fn check_nothing_held(&self, state: &State, when: &str) -> Checked {
-        if let Some(site) = state.lock {
+        if let Some(lock) = state.lock {
             return Err(refuse(
                 "BL0349",
-                format!("{when} while the spin lock of insn {} is held", site.0),
+                format!("{when} while the spin lock of insn {} is held", lock.site.0),
             )
             .help("unlock on every path"));
         }

@@ -55,7 +55,7 @@ impl Names {
 pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) -> Relation {
     let same_shape = old.frames.len() == new.frames.len()
         && old.resources.len() == new.resources.len()
-        && old.lock == new.lock;
+        && old.timer == new.timer;
     if !same_shape {
         return Relation::Different;
     }
@@ -65,6 +65,13 @@ pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) 
             return Relation::Different;
         }
         names.0.push((a.id, b.id, 0));
+    }
+    match (&old.lock, &new.lock) {
+        (None, None) => {}
+        (Some(a), Some(b)) if a.map == b.map && (a.value == 0) == (b.value == 0) => {
+            names.pair(a.value, b.value, 0);
+        }
+        _ => return Relation::Different,
     }
     let mut numbers = Vec::new();
     for (depth, (a, b)) in old.frames.iter().zip(&new.frames).enumerate() {

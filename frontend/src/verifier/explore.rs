@@ -15,7 +15,7 @@ use crate::facts::{CallCtx, Facts};
 use crate::insn::Pc;
 use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Instructions walked before a program is refused as too complex (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`).
 pub(super) const MAX_WALKED: u64 = 1_000_000;
@@ -47,6 +47,8 @@ pub(super) struct Explorer<'p> {
     pub(super) program: &'p Program,
     pub(super) recorder: Recorder,
     pub(super) warnings: BTreeMap<Pc, Diagnostic>,
+    /// Timer callbacks that were walked or will be, by function and map.
+    pub(super) timers: BTreeSet<(Pc, String)>,
     live: &'p Liveness,
     shape: &'p Shape,
     pub(super) checkpoints: Checkpoints,
@@ -76,6 +78,7 @@ impl<'p> Explorer<'p> {
             program,
             recorder: Recorder::new(),
             warnings: BTreeMap::new(),
+            timers: BTreeSet::new(),
             live,
             shape,
             checkpoints: Checkpoints::default(),

@@ -13,9 +13,6 @@ use beeline_ir::map::MapKind;
 /// Sizes above this are refused, as in Linux (`BPF_MAX_VAR_SIZ`).
 const MAX_SIZE: u64 = 1 << 29;
 
-/// Bytes of a `struct bpf_spin_lock`.
-const LOCK_BYTES: u32 = 4;
-
 /// Licenses that Linux takes as compatible with the GPL.
 const GPL_COMPATIBLE: [&str; 6] =
     ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
@@ -26,6 +23,7 @@ pub(super) struct Seen {
     map: Option<MapRef>,
     record_size: u32,
     released: u32,
+    timer: Option<MapRef>,
     dynptr: Option<Value>,
     /// The lookup cannot fail.
     exists: bool,
@@ -40,8 +38,7 @@ impl Explorer<'_> {
         match number {
             id::LOOP | id::FOR_EACH => return self.call_with_callback(state),
             id::TAIL_CALL => self.check_nothing_held(state, "a tail call leaves the program")?,
-            id::SPIN_LOCK => state.lock = Some(state.pc),
-            id::SPIN_UNLOCK => state.lock = None,
+            id::TIMER_SET_CALLBACK => return self.set_timer_callback(state, seen.timer),
             _ => {}
         }
         if seen.released != 0 {
@@ -139,23 +136,6 @@ impl Explorer<'_> {
         Ok(prototype)
     }
 
-    fn check_lock_rules(&self, state: &State, prototype: &Prototype) -> Checked {
-        match (prototype.id, state.lock) {
-            (id::SPIN_UNLOCK, None) => {
-                Err(refuse("BL0349", "a spin lock is released that is not held"))
-            }
-            (id::SPIN_UNLOCK, Some(_)) | (_, None) => Ok(()),
-            (id::SPIN_LOCK, Some(_)) => Err(refuse("BL0349", "a second spin lock is taken")),
-            (_, Some(site)) => {
-                let name = prototype.name;
-                let message =
-                    format!("bpf_{name} is called while the spin lock of insn {} is held", site.0);
-                Err(refuse("BL0349", message)
-                    .help("call helpers before the lock is taken or after it is released"))
-            }
-        }
-    }
-
     fn check_argument(
         &mut self,
         state: &mut State,
@@ -181,6 +161,9 @@ impl Explorer<'_> {
             }
             Arg::Ctx => Ok(()),
             Arg::Map => match value.kind {
+                Kind::Map(map) if seen.timer.is_some_and(|of| of != map) => {
+                    wrong("the map in whose value the timer is")
+                }
                 Kind::Map(map) if !value.nullable => {
                     seen.map = Some(map);
                     self.check_map(prototype, map)
@@ -227,7 +210,11 @@ impl Explorer<'_> {
                 seen.released = if releases { value.resource } else { 0 };
                 Ok(())
             }
-            Arg::Lock => self.check_lock(r, value),
+            Arg::Lock => self.check_lock(state, prototype, r, value),
+            Arg::Timer => {
+                seen.timer = Some(self.check_timer(r, value)?);
+                Ok(())
+            }
             Arg::Callback if !matches!(value.kind, Kind::Func(_)) => {
                 wrong("a function of the program")
             }
@@ -320,23 +307,6 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn check_lock(&self, r: Reg, value: &Value) -> Checked {
-        let Kind::MapValue(map) = value.kind else {
-            return Err(refuse("BL0341", format!("r{} is not a spin lock in a map value", r.0))
-                .found(describe(self.program, value)));
-        };
-        let room = self.map_def(map).map_or(0, |d| d.value_size);
-        let inside = value.var.as_constant() == Some(0)
-            && value.off >= 0
-            && i64::from(value.off) + i64::from(LOCK_BYTES) <= i64::from(room);
-        if value.nullable || !inside {
-            return Err(refuse("BL0341", format!("r{} is not a spin lock in a map value", r.0))
-                .expected("a constant offset within a value that is not null")
-                .found(describe(self.program, value)));
-        }
-        Ok(())
-    }
-
     fn check_size(&self, prototype: &Prototype, r: Reg, arg: Arg, value: &Value) -> Checked {
         let wrong = |expected: String| {
             Err(refuse(
@@ -366,8 +336,8 @@ impl Explorer<'_> {
         value: &Value,
     ) -> Checked {
         let size = *state.reg(Reg(r.0 + 1));
-        let null = value.as_constant() == Some(0);
-        if null && size.as_constant() == Some(0) {
+        let nothing = value.as_constant() == Some(0) && size.as_constant() == Some(0);
+        if nothing && arg == Arg::MemOrNull {
             return Ok(());
         }
         if !size.is_scalar() || size.var.umax >= MAX_SIZE {

@@ -36,8 +36,9 @@ impl Explorer<'_> {
             };
         } else if let Some(null_if) = null_test(cond, width, &b) {
             if a.nullable {
-                learn_null(if null_if { &mut taken } else { state }, &a, true);
-                learn_null(if null_if { state } else { &mut taken }, &a, false);
+                let named = matches!(a.kind, Kind::MapValue(map) if self.has_lock(map));
+                learn_null(if null_if { &mut taken } else { state }, &a, true, named);
+                learn_null(if null_if { state } else { &mut taken }, &a, false, named);
             } else if a.kind.is_pointer() {
                 ways = (!null_if, null_if);
             }
@@ -122,8 +123,8 @@ fn null_test(cond: Cond, width: Width, b: &Value) -> Option<bool> {
     }
 }
 
-/// Every copy of the nullable pointer is null, or none is.
-fn learn_null(state: &mut State, pointer: &Value, null: bool) {
+/// Every copy of the nullable pointer is null, or none is; `named`: it still matters which are copies.
+fn learn_null(state: &mut State, pointer: &Value, null: bool, named: bool) {
     for value in state.values_mut() {
         if !value.nullable || value.id != pointer.id || value.kind != pointer.kind {
             continue;
@@ -132,6 +133,9 @@ fn learn_null(state: &mut State, pointer: &Value, null: bool) {
             *value = Value::scalar(Scalar::constant(0));
         } else {
             value.nullable = false;
+            if !named {
+                value.id = 0;
+            }
         }
     }
     if null && pointer.resource != 0 {

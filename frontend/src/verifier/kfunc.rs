@@ -57,9 +57,9 @@ impl Explorer<'_> {
                 ));
         };
         let iterates = prototype.name.starts_with("iter_num_");
-        if let (false, Some(site)) = (iterates, state.lock) {
+        if let (false, Some(lock)) = (iterates, state.lock) {
             let message =
-                format!("`{name}` is called while the spin lock of insn {} is held", site.0);
+                format!("`{name}` is called while the spin lock of insn {} is held", lock.site.0);
             return Err(refuse("BL0349", message).help("unlock before the call"));
         }
         if prototype.name == ITER_NEXT {

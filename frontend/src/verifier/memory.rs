@@ -3,8 +3,9 @@
 use super::explore::Explorer;
 use super::message::{describe, map_name, refuse, Checked};
 use super::scalar::Scalar;
+use super::socket;
 use super::stack::{Content, FRAME_BYTES};
-use super::state::{Kind, MapRef, Proved, State, Value};
+use super::state::{Kind, MapRef, Proved, SocketForm, State, Value};
 use crate::insn::{Operand, Reg, Size};
 use crate::program::MapDef;
 use beeline_ir::map::MapKind;
@@ -32,9 +33,6 @@ pub(super) struct StackBytes {
 const RDONLY_PROG: u32 = 1 << 7;
 const WRONLY_PROG: u32 = 1 << 8;
 
-/// Size of the part of `struct bpf_sock` that programs may read.
-const SOCKET_BYTES: u32 = 80;
-
 impl Explorer<'_> {
     /// Checks that `size` bytes at `base + off` are accessible; for a stack, says which bytes they are.
     pub(super) fn check_access(
@@ -57,8 +55,8 @@ impl Explorer<'_> {
             Kind::Mem { size: room, .. } => {
                 self.check_within("BL0328", "the memory", base, off, size, room)?;
             }
-            Kind::Socket { .. } if access == Access::Read => {
-                self.check_within("BL0328", "the socket", base, off, size, SOCKET_BYTES)?;
+            Kind::Socket { form, .. } if access == Access::Read => {
+                self.check_socket(base, form, off, size)?;
             }
             _ => {
                 let verb = if access == Access::Read { "read" } else { "written" };
@@ -133,7 +131,18 @@ impl Explorer<'_> {
             return Err(refuse("BL0327", format!("map `{name}` is write-only for programs")));
         }
         let room = def.map_or(0, |d| d.value_size);
-        self.check_within("BL0323", &format!("the value of map `{name}`"), base, off, size, room)
+        self.check_within("BL0323", &format!("the value of map `{name}`"), base, off, size, room)?;
+        def.map_or(Ok(()), |d| self.check_special(d, base, off, size))
+    }
+
+    fn check_socket(&self, base: &Value, form: SocketForm, off: i64, size: u32) -> Checked {
+        let at = i64::from(base.off) + off;
+        if base.var.as_constant() == Some(0) && socket::readable(form, at, size) {
+            return Ok(());
+        }
+        Err(refuse("BL0328", "no field of the socket is read like this")
+            .expected("a load of one field of struct bpf_sock, in its own size or a part of it")
+            .found(format!("{size} bytes at offset {at} of {}", describe(self.program, base))))
     }
 
     /// Checks that the access lies in an object of `room` bytes.

@@ -5,7 +5,7 @@
 //!
 //! - numbers: `tnum` (bits), `scalar` (bits and ranges), `alu` (arithmetic), `branch` (comparisons);
 //! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
-//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`;
+//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`, `special`, `socket`;
 //! - control flow: `flow`, `structure`, `liveness`, `loops`;
 //! - the walk: `explore`, with `checkpoint`, `touch` and `widen` to keep it short, `converge` for loops that the kernel ends, and `record` for the facts.
 //!
@@ -32,8 +32,10 @@ mod pointer;
 mod prototype;
 mod record;
 mod scalar;
+mod socket;
 #[cfg(test)]
 mod soundness;
+mod special;
 mod stack;
 mod state;
 mod step;

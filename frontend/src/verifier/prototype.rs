@@ -39,6 +39,8 @@ pub(super) enum Arg {
     Record,
     /// A spin lock in a map value.
     Lock,
+    /// A timer in a map value.
+    Timer,
     /// A callback.
     Callback,
     /// Pointer to the stack handed to a callback, or null.
@@ -135,7 +137,7 @@ const MAX_CPUS: u64 = 8192;
 
 use Arg::{
     Any, Callback, CallbackCtx, Ctx, Dynptr, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull,
-    MemOut, NewDynptr, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Value,
+    MemOut, NewDynptr, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Timer, Value,
     ValueOut,
 };
 use Ret::{Below, MapValueOrNull, RecordOrNull, Scalar, Slice, SocketOrNull, Void};
@@ -155,6 +157,7 @@ const TABLE: &[Prototype] = &[
     p(23, "redirect", &[Any, Any], Scalar, NONE),
     p(25, "perf_event_output", &[Ctx, Map, Any, Mem, SizeOrZero], Scalar, GPL),
     p(28, "csum_diff", &[MemOrNull, SizeOrZero, MemOrNull, SizeOrZero, Any], Scalar, PKT),
+    p(35, "get_current_task", &[], Scalar, GPL),
     p(42, "get_numa_node_id", &[], Scalar, NONE),
     p(44, "xdp_adjust_head", &[Ctx, Any], Scalar, MOVES),
     p(51, "redirect_map", &[Map, Any, Any], Scalar, NONE),
@@ -173,6 +176,7 @@ const TABLE: &[Prototype] = &[
     p(100, "tcp_check_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(110, "tcp_gen_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(113, "probe_read_kernel", &[MemOut, SizeOrZero, Any], Scalar, GPL),
+    p(115, "probe_read_kernel_str", &[MemOut, SizeOrZero, Any], Scalar, GPL),
     p(118, "jiffies64", &[], Scalar, NONE),
     p(125, "ktime_get_boot_ns", &[], Scalar, NONE),
     p(130, "ringbuf_output", &[Map, Mem, SizeOrZero, Any], Scalar, NONE),
@@ -183,6 +187,10 @@ const TABLE: &[Prototype] = &[
     p(160, "ktime_get_coarse_ns", &[], Scalar, NONE),
     p(163, "check_mtu", &[Ctx, Any, FixedOut(4), Any, Any], Scalar, NONE),
     p(164, "for_each_map_elem", &[Map, Callback, CallbackCtx, Any], Scalar, NONE),
+    p(169, "timer_init", &[Timer, Map, Any], Scalar, NONE),
+    p(170, "timer_set_callback", &[Timer, Callback], Scalar, NONE),
+    p(171, "timer_start", &[Timer, Any, Any], Scalar, NONE),
+    p(172, "timer_cancel", &[Timer], Scalar, NONE),
     p(177, "trace_vprintk", &[Mem, Size, MemOrNull, SizeOrZero], Scalar, GPL),
     p(181, "loop", &[Any, Callback, CallbackCtx, Any], Scalar, NONE),
     p(188, "xdp_get_buff_len", &[Ctx], Scalar, NONE),
@@ -205,16 +213,10 @@ const TABLE: &[Prototype] = &[
 
 /// Helpers that Linux offers to XDP programs and that the verifier does not check yet.
 const UNCHECKED: &[(u32, &str)] = &[
-    (35, "get_current_task"),
-    (115, "probe_read_kernel_str"),
     (149, "snprintf_btf"),
     (153, "per_cpu_ptr"),
     (154, "this_cpu_ptr"),
     (165, "snprintf"),
-    (169, "timer_init"),
-    (170, "timer_set_callback"),
-    (171, "timer_start"),
-    (172, "timer_cancel"),
     (182, "strncmp"),
     (194, "kptr_xchg"),
     (209, "user_ringbuf_drain"),
@@ -238,6 +240,7 @@ pub(super) mod id {
     pub(crate) const RINGBUF_FIRST: u32 = 130;
     pub(crate) const RINGBUF_LAST: u32 = 134;
     pub(crate) const FOR_EACH: u32 = 164;
+    pub(crate) const TIMER_SET_CALLBACK: u32 = 170;
     pub(crate) const LOOP: u32 = 181;
     pub(crate) const DYNPTR_FROM_MEM: u32 = 197;
     pub(crate) const RINGBUF_RESERVE_DYNPTR: u32 = 198;

@@ -46,6 +46,16 @@ impl Recorder {
         new
     }
 
+    /// The context of a function that the call at `site` in `caller` lets run later, on its own.
+    pub(super) fn own_context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
+        if let Some(&known) = self.by_site.get(&(caller, site, start)) {
+            return known;
+        }
+        let new = self.add_context(Context { caller: None, start, depth: 0 });
+        self.by_site.insert((caller, site, start), new);
+        new
+    }
+
     /// Joins the registers of `state` into the facts of the instruction that it stands before.
     pub(super) fn visit(&mut self, state: &State) {
         self.chain.clear();

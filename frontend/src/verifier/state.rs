@@ -2,6 +2,7 @@
 
 use super::alu;
 use super::scalar::Scalar;
+use super::special::Lock;
 use super::stack::Stack;
 use super::touch::Words;
 use crate::facts::{CallCtx, PtrKind, RegFact};
@@ -263,8 +264,10 @@ pub(super) struct State {
     pub(super) pc: Pc,
     pub(super) frames: Vec<Frame>,
     pub(super) resources: Vec<Resource>,
-    /// The call that took the spin lock, while it is held.
-    pub(super) lock: Option<Pc>,
+    /// The spin lock that is held.
+    pub(super) lock: Option<Lock>,
+    /// The walk began with a timer's callback, not with the program.
+    pub(super) timer: bool,
     pub(super) trips: Vec<Trip>,
     /// Steps of loops that the kernel ends by itself: runs of callbacks, trips of `may_goto` and iterators.
     pub(super) progress: u32,
@@ -288,6 +291,7 @@ impl State {
             frames: vec![frame],
             resources: Vec::new(),
             lock: None,
+            timer: false,
             trips: Vec::new(),
             progress: 0,
             checkpoint: None,
@@ -295,6 +299,12 @@ impl State {
             since: 0,
             generalised: None,
         }
+    }
+
+    /// At the entry of a timer's callback, which starts at `pc`.
+    pub(super) fn timer(ctx: CallCtx, pc: Pc) -> Self {
+        let frames = vec![Frame::new(ctx, Pc(0), 0)];
+        Self { pc, frames, timer: true, ..Self::entry() }
     }
 
     pub(super) fn depth(&self) -> usize {
