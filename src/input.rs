@@ -58,6 +58,18 @@ fn resize(maps: &mut [MapDef], name: &str, entries: u32) -> Result<(), Failure> 
     }
 }
 
+/// The verified program of `source` with what the map file, if one is named, puts into its maps: read-only data is part of
+/// what is verified.
+pub(crate) fn verified_with_maps(
+    source: &args::Source,
+    surroundings: &args::Surroundings,
+) -> Result<(VerifiedProgram, MapFile), Failure> {
+    let mut program = program(source)?;
+    let file = maps(surroundings, &program)?;
+    file.prepare(&mut program.maps);
+    Ok((verifier::verify(program).map_err(Failure::Rejected)?, file))
+}
+
 /// The verified program of `source`.
 pub(crate) fn verified(source: &args::Source) -> Result<VerifiedProgram, Failure> {
     verifier::verify(program(source)?).map_err(Failure::Rejected)
@@ -115,14 +127,13 @@ pub(crate) fn trace(path: &Path) -> Result<Trace, Failure> {
     Ok(trace)
 }
 
-/// The map file, if one is named.
-pub(crate) fn maps(
-    surroundings: &args::Surroundings,
-    program: &VerifiedProgram,
-) -> Result<MapFile, Failure> {
+/// What is in the maps before the first packet: initialisers, and the map file, if one is named.
+fn maps(surroundings: &args::Surroundings, program: &Program) -> Result<MapFile, Failure> {
+    let (maps, programs) = (&program.maps, &program.xdp_programs);
     match &surroundings.maps {
-        None => Ok(MapFile::default()),
-        Some(path) => map_file::read(path, &program.program().maps).map_err(Failure::unusable),
+        None => MapFile::initial(maps, programs)
+            .map_err(|(at, message)| Failure::unusable(format!("{at}: {message}"))),
+        Some(path) => map_file::read(path, maps, programs).map_err(Failure::unusable),
     }
 }
 

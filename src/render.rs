@@ -1,15 +1,15 @@
 //! What the commands print: text for people, JSON lines for programs (design of both: `docs/formats.md`).
 
-use beeline_frontend::program::Program;
+use beeline_frontend::program::{MapDef, Program};
 use beeline_sim::outcome::Action;
 use beeline_sim::Redirect;
 use beeline_testbench::area::Area;
 use beeline_testbench::capture::Trace;
-use beeline_testbench::engine::{PacketRecord, Record};
+use beeline_testbench::engine::{Entry, Job, PacketRecord, Record};
 use beeline_testbench::equiv::{hexdump, Divergence, Mismatch, Report, Status};
 use beeline_testbench::estimate::{Rates, Spread};
 use beeline_testbench::flow::Compiled;
-use beeline_testbench::map_file::to_hex;
+use beeline_testbench::map_file::{self, to_hex};
 use serde_json::{json, Map, Value};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -66,18 +66,17 @@ fn packet_json(program: &Program, index: usize, packet: &PacketRecord) -> Value 
 }
 
 /// `run --json`: a line for each packet and each of its events, each map that has entries, and a summary.
-pub(crate) fn run_json(program: &Program, trace: &Trace, record: &Record) {
-    for (p, r) in trace.packets.iter().zip(&record.packets) {
+pub(crate) fn run_json(job: &Job<'_>, record: &Record) {
+    let program = job.program.program();
+    for (p, r) in job.trace.packets.iter().zip(&record.packets) {
         println!("{}", packet_json(program, p.index, r));
         for (map, bytes) in &r.events {
-            let map = program.maps.get(*map).map_or("?", |m| m.name.as_str());
-            let data = to_hex(bytes);
+            let (map, data) = (job.map_name(*map), to_hex(bytes));
             println!("{}", json!({ "type": "event", "index": p.index, "map": map, "data": data }));
         }
     }
-    for (def, entries) in program.maps.iter().zip(&record.maps) {
-        let entries: Vec<Value> =
-            entries.iter().map(|(k, v)| json!({ "key": to_hex(k), "value": to_hex(v) })).collect();
+    for (def, entries) in all_maps(job).zip(&record.maps) {
+        let entries: Vec<Value> = entries.iter().map(|entry| entry_json(job, def, entry)).collect();
         println!("{}", json!({ "type": "map", "map": def.name, "entries": entries }));
     }
     let actions: Map<String, Value> =
@@ -88,11 +87,23 @@ pub(crate) fn run_json(program: &Program, trace: &Trace, record: &Record) {
     );
 }
 
+/// The program's maps, then the inner maps that the map file makes.
+fn all_maps<'a>(job: &Job<'a>) -> impl Iterator<Item = &'a MapDef> {
+    job.program.program().maps.iter().chain(&job.maps.inner)
+}
+
+fn entry_json(job: &Job<'_>, def: &MapDef, (key, value): &Entry) -> Value {
+    let program = job.program.program();
+    let (maps, inner) = (&program.maps, &job.maps.inner);
+    map_file::entry_json(def, maps, inner, &program.xdp_programs, key, value)
+}
+
 /// Entries of a map that `run` prints for people.
 const SHOWN_ENTRIES: usize = 16;
 
 /// `run` for people: actions, then maps.
-pub(crate) fn run_text(program: &Program, trace: &Trace, record: &Record) {
+pub(crate) fn run_text(job: &Job<'_>, record: &Record) {
+    let (program, trace) = (job.program.program(), job.trace);
     println!("{}: {} packets", program.name, record.packets.len());
     for (action, n) in action_counts(record) {
         println!("  {action:<13} {n:>8}");
@@ -101,14 +112,14 @@ pub(crate) fn run_text(program: &Program, trace: &Trace, record: &Record) {
     if let Some((p, r)) = raw {
         println!("  first return value above 4: {} at packet {}", r.outcome.exit.code, p.index);
     }
-    for (number, def) in program.maps.iter().enumerate() {
+    for (number, def) in all_maps(job).enumerate() {
         let events = record.packets.iter().flat_map(|p| &p.events).filter(|(m, _)| *m == number);
         match events.count() {
             0 => {}
             n => println!("  events in {}: {n}", def.name),
         }
     }
-    for (def, entries) in program.maps.iter().zip(&record.maps) {
+    for (def, entries) in all_maps(job).zip(&record.maps) {
         if entries.is_empty() {
             continue;
         }

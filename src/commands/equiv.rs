@@ -10,13 +10,12 @@ use beeline_testbench::equiv as runner;
 pub(super) fn equiv(args: &Equiv) -> Result<(), Failure> {
     let engines: Vec<_> =
         args.engines.iter().map(|e| input::engine(e.trim())).collect::<Result<_, _>>()?;
-    let verified = input::verified(&args.source)?;
+    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
     let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
     let hardware = match engines.iter().any(|e| e.needs_hardware()) {
         true => Some(input::hardware(&verified, &options)?),
         false => None,
     };
-    let maps = input::maps(&args.surroundings, &verified)?;
     let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     // Every file is read before the first replay: a bad one costs no half-done run.
     let traces: Vec<_> = args

@@ -18,14 +18,13 @@ pub(super) fn estimate(args: &Estimate) -> Result<(), Failure> {
     if args.target == Target::Nfp {
         return Err(no_nfp());
     }
-    let verified = input::verified(&args.source)?;
+    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
     let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
     let compiled = input::hardware(&verified, &options)?;
     let trace = match &args.pcap {
         Some(path) => input::trace(path)?,
         None => back_to_back(),
     };
-    let maps = input::maps(&args.surroundings, &verified)?;
     let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,

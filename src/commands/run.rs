@@ -8,14 +8,13 @@ use beeline_testbench::engine::{self, EngineError, Job};
 
 pub(super) fn run(args: &Run) -> Result<(), Failure> {
     let kind = input::engine(&args.engine)?;
-    let verified = input::verified(&args.source)?;
+    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
     let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
     let hardware = match kind.needs_hardware() {
         true => Some(input::hardware(&verified, &options)?),
         false => None,
     };
     let trace = input::trace(&args.pcap)?;
-    let maps = input::maps(&args.surroundings, &verified)?;
     let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,
@@ -39,9 +38,9 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         beeline_testbench::capture::write(out, leaving).map_err(Failure::unusable)?;
     }
     if args.json {
-        render::run_json(verified.program(), &trace, &record);
+        render::run_json(&job, &record);
     } else {
-        render::run_text(verified.program(), &trace, &record);
+        render::run_text(&job, &record);
     }
     Ok(())
 }

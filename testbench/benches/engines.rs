@@ -31,7 +31,7 @@ fn engines(c: &mut Criterion) {
     let program = load(&object, "firewall.o").unwrap().program(None).unwrap();
     let program = verifier::verify(program).unwrap();
     let hardware = compile(&program, &Options::default()).unwrap();
-    let maps = map_file::read(&dir.join("maps.json"), &program.program().maps).unwrap();
+    let maps = map_file::read(&dir.join("maps.json"), &program.program().maps, &[]).unwrap();
     let own = capture::read(&dir.join("traffic.pcap")).unwrap();
     for (name, trace) in [("64-byte frames", back_to_back()), ("own capture", own)] {
         let job = Job {

@@ -2,7 +2,7 @@
 
 use crate::capture::Trace;
 use crate::flow::Compiled;
-use crate::map_file::MapFile;
+use crate::map_file::{self, MapFile};
 use crate::pacing::Pacing;
 use crate::tail_calls::TailCalls;
 use beeline_frontend::facts::VerifiedProgram;
@@ -109,7 +109,7 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 pub struct Record {
     /// One for each packet of the trace.
     pub packets: Vec<PacketRecord>,
-    /// Content of each map at the end, sorted by key.
+    /// Content of each map at the end, sorted by key: the program's maps, then the inner maps that the map file makes.
     pub maps: Vec<Vec<Entry>>,
     /// Cycles from the first beat offered to the last packet gone, for engines with a clock.
     pub cycles: Option<u64>,
@@ -142,6 +142,11 @@ pub fn run(engine: EngineKind, job: &Job<'_>) -> Result<Record, EngineError> {
 }
 
 impl Job<'_> {
+    /// Name of map number `n`: the program's maps, then the inner maps that the map file makes.
+    pub fn map_name(&self, n: usize) -> &str {
+        map_file::map_name(&self.program.program().maps, &self.maps.inner, n)
+    }
+
     /// The hardware form.
     ///
     /// # Errors

@@ -164,19 +164,19 @@ pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<M
     if left.packets.len() != right.packets.len() {
         return Some(Mismatch::Count(left.packets.len(), right.packets.len()));
     }
-    left.maps.iter().zip(&right.maps).enumerate().find_map(|(n, (l, r))| {
-        let map = &job.program.program().maps[n].name;
-        compare_entries(map, l, r).map(Mismatch::Map)
+    let none = Vec::new();
+    (0..left.maps.len().max(right.maps.len())).find_map(|n| {
+        let (l, r) = (left.maps.get(n).unwrap_or(&none), right.maps.get(n).unwrap_or(&none));
+        compare_entries(job.map_name(n), l, r).map(Mismatch::Map)
     })
 }
 
 /// First unequal event of a packet.
 fn compare_events(left: &[Event], right: &[Event], job: &Job<'_>) -> Option<Difference> {
     let position = (0..left.len().max(right.len())).find(|i| left.get(*i) != right.get(*i))?;
-    let maps = &job.program.program().maps;
     let named = |side: &[Event]| {
         let (map, bytes) = side.get(position)?;
-        Some((maps.get(*map).map_or("?", |m| &m.name).to_string(), bytes.clone()))
+        Some((job.map_name(*map).to_string(), bytes.clone()))
     };
     Some(Difference::Event { position, left: named(left), right: named(right) })
 }

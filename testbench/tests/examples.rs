@@ -56,7 +56,7 @@ fn example(name: &'static str) -> Example {
     let trace = capture::read(&dir.join("traffic.pcap")).unwrap();
     let maps = dir.join("maps.json");
     let maps = match maps.is_file() {
-        true => map_file::read(&maps, &program.program().maps).unwrap(),
+        true => map_file::read(&maps, &program.program().maps, &[]).unwrap(),
         false => MapFile::default(),
     };
     Example { name, program, compiled, trace, maps }

@@ -18,7 +18,7 @@ use std::str::from_utf8;
 pub(super) fn map_file(data: &[u8]) {
     let Ok(text) = from_utf8(data) else { return };
     thread_local!(static MAPS: (Vec<MapDef>, MapSet) = all_maps());
-    MAPS.with(|(defs, set)| match maps::parse(text, Path::new("fuzz.json"), defs) {
+    MAPS.with(|(defs, set)| match maps::parse(text, Path::new("fuzz.json"), defs, &["p".into()]) {
         Ok(file) => {
             let mut set = set.clone();
             if file.load(&mut set).is_ok() {

@@ -33,7 +33,8 @@ pub fn judge_by_rtl(case: &Case) -> Option<Finding> {
         }
         Err(CompileError::Internal(why)) => return failed(why),
     };
-    let (trace, maps) = (trace(case), MapFile { entries: case.entries.clone() });
+    let (trace, maps) =
+        (trace(case), MapFile { entries: case.entries.clone(), ..MapFile::default() });
     for pacing in PACINGS {
         let job = Job {
             program: &program,
