@@ -7,6 +7,9 @@ use crate::insn::{AluOp, Swap, Width};
 /// Every result of `a op b` (for `Mov`, `b`), with the instruction set's meaning of division by zero (0; the dividend
 /// for a remainder) and of shift amounts (taken modulo the width).
 pub(super) fn binary(op: AluOp, width: Width, a: &Scalar, b: &Scalar) -> Scalar {
+    if let (Some(x), Some(y)) = (a.as_constant(), b.as_constant()) {
+        return Scalar::constant(fold(op, width, x, y));
+    }
     match width {
         Width::W64 => {
             let wide = binary64(op, a, b);
@@ -16,6 +19,41 @@ pub(super) fn binary(op: AluOp, width: Width, a: &Scalar, b: &Scalar) -> Scalar 
             with_low_half(wide, &binary32(op, a, b))
         }
         Width::W32 => binary32(op, a, b),
+    }
+}
+
+/// `x op y` of two constants.
+fn fold(op: AluOp, width: Width, x: u64, y: u64) -> u64 {
+    match width {
+        Width::W64 => fold64(op, x, y, 63),
+        Width::W32 => {
+            let signed = matches!(op, AluOp::Sdiv | AluOp::Smod | AluOp::Arsh);
+            let extend = |v: u64| if signed { v as i32 as u64 } else { v as u32 as u64 };
+            u64::from(fold64(op, extend(x), extend(y), 31) as u32)
+        }
+    }
+}
+
+fn fold64(op: AluOp, x: u64, y: u64, shift_mask: u64) -> u64 {
+    let by = (y & shift_mask) as u32;
+    let (sx, sy) = (x as i64, y as i64);
+    match op {
+        AluOp::Mov => y,
+        AluOp::Add => x.wrapping_add(y),
+        AluOp::Sub => x.wrapping_sub(y),
+        AluOp::Mul => x.wrapping_mul(y),
+        AluOp::Div => x.checked_div(y).unwrap_or(0),
+        AluOp::Mod => x.checked_rem(y).unwrap_or(x),
+        AluOp::Sdiv if sy == 0 => 0,
+        AluOp::Sdiv => sx.wrapping_div(sy) as u64,
+        AluOp::Smod if sy == 0 => x,
+        AluOp::Smod => sx.wrapping_rem(sy) as u64,
+        AluOp::And => x & y,
+        AluOp::Or => x | y,
+        AluOp::Xor => x ^ y,
+        AluOp::Lsh => x << by,
+        AluOp::Rsh => x >> by,
+        AluOp::Arsh => (sx >> by) as u64,
     }
 }
 

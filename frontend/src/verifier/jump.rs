@@ -23,35 +23,63 @@ impl Explorer<'_> {
     ) -> Checked<Next> {
         let a = self.read(state, dst)?;
         let b = self.operand(state, src)?;
+        if a.is_scalar() && b.is_scalar() {
+            return self.branch_on_numbers(state, cond, width, ((dst, a), (src, b)), target);
+        }
+        let null_if = null_test(cond, width, &b);
+        if let Some(null_if) = null_if.filter(|_| a.kind.is_pointer() && !a.nullable) {
+            return self.split(state, None, (!null_if, null_if), target);
+        }
         let mut taken = Box::new(state.clone());
         let mut ways = (true, true);
-        if a.is_scalar() && b.is_scalar() {
-            let way = |outcome| refine(cond, width, outcome, &a.var, &b.var);
-            ways = match decide(cond, width, &a.var, &b.var) {
-                Some(outcome) => (outcome, !outcome),
-                None => (
-                    learn_numbers(&mut taken, (dst, src), way(true)),
-                    learn_numbers(state, (dst, src), way(false)),
-                ),
-            };
-        } else if let Some(null_if) = null_test(cond, width, &b) {
+        if let Some(null_if) = null_if {
             if a.nullable {
                 let named = matches!(a.kind, Kind::MapValue(map) if self.has_lock(map));
                 learn_null(if null_if { &mut taken } else { state }, &a, true, named);
                 learn_null(if null_if { state } else { &mut taken }, &a, false, named);
-            } else if a.kind.is_pointer() {
-                ways = (!null_if, null_if);
             }
         } else if width == Width::W64 {
             ways = compare_packet(&mut taken, state, cond, (dst, a), (src, b));
         }
+        self.split(state, Some(taken), ways, target)
+    }
+
+    fn branch_on_numbers(
+        &mut self,
+        state: &mut State,
+        cond: Cond,
+        width: Width,
+        ((dst, a), (src, b)): ((Reg, Value), (Operand, Value)),
+        target: Pc,
+    ) -> Checked<Next> {
+        if let Some(outcome) = decide(cond, width, &a.var, &b.var) {
+            return self.split(state, None, (outcome, !outcome), target);
+        }
+        let way = |outcome| refine(cond, width, outcome, &a.var, &b.var);
+        let (yes, no) = (way(true), way(false));
+        let ways = (yes.is_some(), no.is_some());
+        let taken = (ways == (true, true)).then(|| Box::new(state.clone()));
+        let taken = match (taken, yes, no) {
+            (Some(mut taken), Some(yes), Some(no)) => {
+                learn_numbers(&mut taken, (dst, src), yes);
+                learn_numbers(state, (dst, src), no);
+                Some(taken)
+            }
+            (_, yes, no) => {
+                if let Some(learned) = yes.or(no) {
+                    learn_numbers(state, (dst, src), learned);
+                }
+                None
+            }
+        };
         self.split(state, taken, ways, target)
     }
 
+    /// Goes the `ways` that are possible; `taken` is the state of the first, if it is not `state` itself.
     fn split(
         &mut self,
         state: &mut State,
-        taken: Box<State>,
+        taken: Option<Box<State>>,
         ways: (bool, bool),
         target: Pc,
     ) -> Checked<Next> {
@@ -62,35 +90,31 @@ impl Explorer<'_> {
         if ways.1 {
             self.recorder.outcome(ctx, pc, false);
         }
-        Ok(match ways {
-            (true, true) => {
-                let mut later = taken;
+        Ok(match (ways, taken) {
+            ((true, true), taken) => {
+                let mut later = taken.unwrap_or_else(|| Box::new(state.clone()));
                 later.pc = target;
                 Next::Fork { later, goto: pc.plus(1) }
             }
-            (true, false) => {
-                *state = *taken;
+            ((true, false), taken) => {
+                if let Some(taken) = taken {
+                    *state = *taken;
+                }
                 Next::Goto(target)
             }
-            (false, true) => Next::Goto(pc.plus(1)),
-            (false, false) => Next::End,
+            ((false, true), _) => Next::Goto(pc.plus(1)),
+            ((false, false), _) => Next::End,
         })
     }
 }
 
-/// Puts what was learned into the operands and everything that is the same number; false if the way is impossible.
-fn learn_numbers(
-    state: &mut State,
-    (dst, src): (Reg, Operand),
-    learned: Option<(Scalar, Scalar)>,
-) -> bool {
-    let Some((a, b)) = learned else { return false };
+/// Puts what was learned into the operands and everything that is the same number.
+fn learn_numbers(state: &mut State, (dst, src): (Reg, Operand), (a, b): (Scalar, Scalar)) {
     learn_number(state, dst, a);
     if let Operand::Reg(src) = src {
         // Of `r1 < r1` the second copy must not undo what the first taught; both are sound.
         learn_number(state, src, b);
     }
-    true
 }
 
 fn learn_number(state: &mut State, r: Reg, learned: Scalar) {

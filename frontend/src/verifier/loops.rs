@@ -21,10 +21,15 @@ impl Shape {
         let mut bodies = BTreeMap::new();
         for subprog in &program.subprogs {
             arrivals[subprog.start.index()] += 2;
-            let graph = graph_of(program, subprog);
-            for (_, to, ()) in graph.all_edges() {
-                arrivals[to.0 as usize] += 1;
+            let mut backwards = false;
+            for (from, to) in edges_of(program, subprog) {
+                arrivals[to.index()] += 1;
+                backwards |= to <= from;
             }
+            if !backwards {
+                continue;
+            }
+            let graph = graph_of(program, subprog);
             let dominators = simple_fast(&graph, Node(subprog.start.0));
             for (from, to, ()) in graph.all_edges() {
                 if dominates(&dominators, to, from) {
@@ -50,17 +55,24 @@ impl Shape {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 struct Node(u32);
 
+/// Every way from one instruction to another within the function.
+fn edges_of<'p>(program: &'p Program, subprog: &Subprog) -> impl Iterator<Item = (Pc, Pc)> + 'p {
+    let slots = (subprog.start.0..subprog.end.0).map(Pc);
+    slots.flat_map(|pc| {
+        let insn = &program.insns[pc.index()];
+        let to = match insn {
+            Insn::Imm64Tail => [None, None],
+            _ => flow::successors(pc, insn),
+        };
+        to.into_iter().flatten().map(move |to| (pc, to))
+    })
+}
+
 fn graph_of(program: &Program, subprog: &Subprog) -> DiGraphMap<Node, ()> {
     let mut graph = DiGraphMap::new();
     graph.add_node(Node(subprog.start.0));
-    for pc in (subprog.start.0..subprog.end.0).map(Pc) {
-        let insn = &program.insns[pc.index()];
-        if matches!(insn, Insn::Imm64Tail) {
-            continue;
-        }
-        for to in flow::successors(pc, insn).into_iter().flatten() {
-            graph.add_edge(Node(pc.0), Node(to.0), ());
-        }
+    for (from, to) in edges_of(program, subprog) {
+        graph.add_edge(Node(from.0), Node(to.0), ());
     }
     graph
 }

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Recorder {
     contexts: Vec<Context>,
     by_site: BTreeMap<(CallCtx, Pc, Pc), CallCtx>,
-    insns: Vec<BTreeMap<Pc, InsnFacts>>,
+    /// For each context, the slots of its function.
+    insns: Vec<Vec<Option<Box<InsnFacts>>>>,
     max_trips: BTreeMap<(CallCtx, Pc), u32>,
     /// Loop headers without a bound: only the kernel's own limit ends the loop.
     unbounded: BTreeSet<(CallCtx, Pc)>,
@@ -31,7 +32,7 @@ impl Recorder {
 
     fn add_context(&mut self, context: Context) -> CallCtx {
         self.contexts.push(context);
-        self.insns.push(BTreeMap::new());
+        self.insns.push(Vec::new());
         CallCtx(self.contexts.len() as u32 - 1)
     }
 
@@ -61,25 +62,35 @@ impl Recorder {
         self.chain.clear();
         self.chain.extend(state.frames.iter().map(|f| f.ctx));
         let frame = state.frame();
+        let start = self.contexts[frame.ctx.0 as usize].start;
         let table = &mut self.insns[frame.ctx.0 as usize];
-        match table.get_mut(&state.pc) {
+        let slot = state.pc.index() - start.index();
+        if slot >= table.len() {
+            table.resize_with(slot + 1, || None);
+        }
+        match &mut table[slot] {
             Some(facts) => {
                 for (known, value) in facts.regs.iter_mut().zip(&frame.regs) {
                     if *known != RegFact::Unusable {
-                        *known = join(*known, value.to_fact());
+                        let new = value.to_fact();
+                        if *known != new {
+                            *known = join(*known, new);
+                        }
                     }
                 }
             }
-            None => {
+            empty => {
                 let regs: [RegFact; Reg::COUNT] = std::array::from_fn(|i| frame.regs[i].to_fact());
-                table.insert(state.pc, InsnFacts { regs, taken: false, fallthrough: false });
+                let facts = InsnFacts { regs, taken: false, fallthrough: false };
+                *empty = Some(Box::new(facts));
             }
         }
     }
 
     /// The conditional jump at `pc` went this way.
     pub(super) fn outcome(&mut self, ctx: CallCtx, pc: Pc, taken: bool) {
-        if let Some(facts) = self.insns[ctx.0 as usize].get_mut(&pc) {
+        let slot = pc.index() - self.contexts[ctx.0 as usize].start.index();
+        if let Some(Some(facts)) = self.insns[ctx.0 as usize].get_mut(slot) {
             facts.taken |= taken;
             facts.fallthrough |= !taken;
         }
@@ -126,19 +137,16 @@ impl Recorder {
     /// Only registers that are read later have any: a state that was left because an older one covers it was compared
     /// on those alone.
     pub(super) fn into_facts(mut self, live: &Liveness, insns_walked: u64) -> Facts {
-        for (pc, facts) in self.insns.iter_mut().flatten() {
-            let read_later = live.before(*pc) | 1 << Reg::R10.0;
-            for (_, fact) in (0..).zip(&mut facts.regs).filter(|(r, _)| read_later >> r & 1 == 0) {
-                *fact = RegFact::Unusable;
-            }
-        }
         let unbounded = std::mem::take(&mut self.unbounded);
         self.max_trips.retain(|header, _| !unbounded.contains(header));
         let stack_bytes = self.contexts().map(|(ctx, _)| self.chain_bytes(ctx)).max().unwrap_or(0);
-        let tables = self.insns.into_iter().enumerate();
-        let insns = tables
-            .flat_map(|(i, t)| t.into_iter().map(move |(pc, f)| ((CallCtx(i as u32), pc), f)))
-            .collect();
+        let tables = (0..).map(CallCtx).zip(&self.contexts).zip(self.insns);
+        let of_table = |((ctx, context), table): ((CallCtx, &Context), Vec<Option<Box<_>>>)| {
+            let start = context.start.0;
+            let slots = (start..).map(Pc).zip(table);
+            slots.filter_map(move |(pc, facts)| Some(((ctx, pc), without_unread(live, pc, facts?))))
+        };
+        let insns = tables.flat_map(of_table).collect();
         Facts {
             contexts: self.contexts,
             insns,
@@ -147,6 +155,15 @@ impl Recorder {
             stack_bytes,
         }
     }
+}
+
+fn without_unread(live: &Liveness, pc: Pc, facts: Box<InsnFacts>) -> InsnFacts {
+    let mut facts = *facts;
+    let read_later = live.before(pc) | 1 << Reg::R10.0;
+    for (_, fact) in (0..).zip(&mut facts.regs).filter(|(r, _)| read_later >> r & 1 == 0) {
+        *fact = RegFact::Unusable;
+    }
+    facts
 }
 
 /// What holds in either case. A null on one path makes a pointer nullable.

@@ -70,6 +70,9 @@ impl Scalar {
 
     /// Lets every part learn from the others. `None` if they contradict each other: the set is empty.
     pub(super) fn settle(mut self) -> Option<Self> {
+        if self.t.is_constant() {
+            return self.settled_constant();
+        }
         for _ in 0..SETTLE_ROUNDS {
             let before = self;
             self.learn_from_tnum();
@@ -84,6 +87,13 @@ impl Scalar {
             }
         }
         self.is_ordered().then_some(self)
+    }
+
+    /// All bits are known: either this number fits every range, or the set is empty.
+    fn settled_constant(&self) -> Option<Self> {
+        let c = Self::constant(self.t.value);
+        let fits = self.covers(&c);
+        fits.then_some(c)
     }
 
     /// For results of arithmetic, which are never empty unless the input was: then nothing is claimed.

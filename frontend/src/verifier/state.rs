@@ -177,6 +177,9 @@ impl Value {
 
     /// The whole offset of a pointer.
     pub(super) fn offset(&self) -> Scalar {
+        if self.off == 0 {
+            return self.var;
+        }
         alu::binary(
             AluOp::Add,
             Width::W64,

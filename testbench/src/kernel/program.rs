@@ -191,6 +191,14 @@ impl KernelProgram {
     pub fn id(&self) -> io::Result<u32> {
         sys::info::<2>(self.as_fd()).map(|[_, id]| id)
     }
+
+    /// Instructions that the kernel's verifier walked (`verified_insns` of `struct bpf_prog_info`).
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn walked(&self) -> io::Result<u32> {
+        sys::info::<55>(self.as_fd()).map(|info| info[54])
+    }
 }
 
 impl AsFd for KernelProgram {

@@ -6,3 +6,4 @@ mod exec;
 mod kernel;
 mod objects;
 mod random;
+mod speed;

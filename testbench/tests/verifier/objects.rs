@@ -4,7 +4,7 @@ use super::kernel::{judge, reachable, Verdict};
 use beeline_frontend::{load, verifier, Program};
 use std::path::{Path, PathBuf};
 
-fn objects(folder: &str) -> Vec<PathBuf> {
+pub fn objects(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     let mut pending = vec![root];
@@ -22,7 +22,7 @@ fn objects(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-fn programs(path: &Path) -> Vec<Program> {
+pub fn programs(path: &Path) -> Vec<Program> {
     let bytes = std::fs::read(path).expect("a readable object");
     let Ok(object) = load(&bytes, &path.display().to_string()) else { return Vec::new() };
     object.programs.iter().filter_map(|p| object.program(Some(&p.name)).ok()).collect()
