@@ -5,6 +5,7 @@
 //! same result type ([`outcome`]), so that any two of them can be compared. `docs/semantics.md` is the user's view.
 
 pub mod exec;
+pub mod host;
 pub mod interp;
 pub mod map;
 pub mod outcome;
@@ -12,6 +13,7 @@ pub mod packet;
 pub mod pipeline;
 pub mod trace;
 
+pub use host::Host;
 pub use interp::Interp;
 pub use map::{Errno, MapSet};
 pub use outcome::{compare, compare_maps, Difference, Executor, Exit, Fault, Outcome, Redirect};

@@ -176,6 +176,11 @@ impl MapSet {
         Some(slot)
     }
 
+    /// The slot of `key`, without an effect on the order of LRU kinds.
+    pub fn slot_of(&self, map: usize, key: &[u8]) -> Option<Slot> {
+        self.maps[map].find(key)
+    }
+
     /// The value that the host finds for `key`, without an effect on the order of LRU kinds.
     pub fn get(&self, map: usize, key: &[u8]) -> Option<&[u8]> {
         let map = &self.maps[map];

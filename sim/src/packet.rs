@@ -113,6 +113,16 @@ impl Packet {
         self.end
     }
 
+    /// Number of bytes, without metadata.
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// A packet is never empty, but for a buffer that none has arrived in.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes on arrival.
     pub fn arrival_len(&self) -> i32 {
         self.arrival_len

@@ -18,11 +18,21 @@ pub struct Inputs {
     pub packet_index: u32,
     /// Seed of the random numbers.
     pub seed: u32,
+    /// Hash that the network card has computed, if the capture has it.
+    pub rx_hash: Option<u32>,
 }
 
 impl Default for Inputs {
     /// Interface 1, queue 0, CPU 0, seed 0, the first packet, at time 0.
     fn default() -> Self {
-        Self { time_ns: 0, ingress_ifindex: 1, rx_queue_index: 0, cpu: 0, packet_index: 0, seed: 0 }
+        Self {
+            time_ns: 0,
+            ingress_ifindex: 1,
+            rx_queue_index: 0,
+            cpu: 0,
+            packet_index: 0,
+            seed: 0,
+            rx_hash: None,
+        }
     }
 }

@@ -60,7 +60,12 @@ fn back_to_back() -> Trace {
         .frames
         .into_iter()
         .enumerate()
-        .map(|(index, f)| TracePacket { index, time_ns: f.timestamp_ns, bytes: f.data })
+        .map(|(index, f)| TracePacket {
+            index,
+            time_ns: f.timestamp_ns,
+            bytes: f.data,
+            rx_hash: None,
+        })
         .collect();
     Trace { packets, notices: Vec::new() }
 }

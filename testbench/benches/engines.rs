@@ -20,7 +20,12 @@ const FRAMES: usize = 20_000;
 fn back_to_back() -> Trace {
     let frames = traffic::back_to_back(FRAMES, 60, 64).frames.into_iter().enumerate();
     let packets = frames
-        .map(|(index, f)| TracePacket { index, time_ns: f.timestamp_ns, bytes: f.data })
+        .map(|(index, f)| TracePacket {
+            index,
+            time_ns: f.timestamp_ns,
+            bytes: f.data,
+            rx_hash: None,
+        })
         .collect();
     Trace { packets, notices: Vec::new() }
 }

@@ -5,7 +5,7 @@ use crate::capture::Trace;
 use crate::engine::{self, EngineKind, Job, Record};
 use crate::equiv::{compare_records, Divergence, Mismatch};
 use crate::flow;
-use crate::interp::inputs;
+use crate::interp::{inputs, prepare};
 use beeline_frontend::insn::{Insn, Pc};
 use beeline_ir::diagnostic::Place;
 use beeline_ir::validate::{check_function, validate_function, validate_pipeline};
@@ -82,13 +82,13 @@ fn trace_packet(job: &Job<'_>, position: usize) -> Option<(Vec<TraceStep>, i64)>
     let program = job.program.program();
     let mut maps = MapSet::for_program(program).ok()?;
     job.maps.load(&mut maps).ok()?;
-    let mut interp = Interp::for_tracing(job.program).ok()?;
+    let mut interp = prepare(job, Interp::for_tracing).ok()?;
     let mut packet = Packet::new();
     let mut steps = Vec::new();
     for (n, p) in job.trace.packets.iter().enumerate().take(position + 1) {
         packet.arrive(&p.bytes).ok()?;
         steps.clear();
-        let inputs = inputs(job, n, p.time_ns);
+        let inputs = inputs(job, n);
         interp.trace(program, &inputs, &mut packet, &mut maps, &mut steps).ok()?;
     }
     Some((steps, packet.start().into()))
@@ -183,7 +183,7 @@ fn agrees(job: &Job<'_>, expected: &Record, exec: &mut dyn Executor) -> bool {
         if packet.arrive(&p.bytes).is_err() {
             return true;
         }
-        match exec.run(&inputs(job, n, p.time_ns), &mut packet, &mut maps) {
+        match exec.run(&inputs(job, n), &mut packet, &mut maps) {
             Ok(exit) => {
                 compare(&expected.packets[n].outcome, &Outcome::new(exit, &packet)).is_none()
             }

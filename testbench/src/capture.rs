@@ -1,6 +1,7 @@
 //! Captures in and out: pcap and pcapng with Ethernet frames.
 
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapParser, PcapWriter};
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
@@ -20,6 +21,8 @@ pub struct TracePacket {
     pub time_ns: u64,
     /// The frame from its first Ethernet byte, without FCS.
     pub bytes: Vec<u8>,
+    /// Hash that the capturing network card computed (option `epb_hash` of pcapng), as far as it fits 32 bits.
+    pub rx_hash: Option<u32>,
 }
 
 /// The packets of a capture, in order.
@@ -110,8 +113,15 @@ pub fn read(path: &Path) -> Result<Trace, CaptureError> {
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Trace, CaptureError> {
-    let mut reader =
-        Reader { path, bytes, rest: bytes, trace: Trace::default(), count: 0, snapped: 0 };
+    let mut reader = Reader {
+        path,
+        bytes,
+        rest: bytes,
+        trace: Trace::default(),
+        count: 0,
+        snapped: 0,
+        rx_hash: None,
+    };
     match bytes {
         [0x0a, 0x0d, 0x0d, 0x0a, ..] => reader.pcapng()?,
         // Microseconds and nanoseconds, in both byte orders.
@@ -137,6 +147,8 @@ struct Reader<'a> {
     trace: Trace,
     count: usize,
     snapped: usize,
+    /// Of the packet that comes next.
+    rx_hash: Option<u32>,
 }
 
 impl<'a> Reader<'a> {
@@ -192,6 +204,7 @@ impl<'a> Reader<'a> {
                     // The crate hands the file's ticks over as nanoseconds; the interface says what a tick is.
                     let ticks = p.timestamp.as_nanos() as u64;
                     let time = interface.map_or(ticks, |i| ticks_to_ns(ticks, i));
+                    self.rx_hash = p.options.iter().find_map(card_hash);
                     self.push(time, p.original_len, &p.data);
                 }
                 Block::SimplePacket(p) => self.push(0, p.original_len, &p.data),
@@ -209,6 +222,7 @@ impl<'a> Reader<'a> {
 
     fn push(&mut self, time_ns: u64, orig_len: u32, bytes: &[u8]) {
         let index = self.count;
+        let rx_hash = self.rx_hash.take();
         self.count += 1;
         if orig_len as usize > bytes.len() {
             self.snapped += 1;
@@ -221,7 +235,7 @@ impl<'a> Reader<'a> {
             ));
             return;
         }
-        self.trace.packets.push(TracePacket { index, time_ns, bytes: bytes.to_vec() });
+        self.trace.packets.push(TracePacket { index, time_ns, bytes: bytes.to_vec(), rx_hash });
     }
 
     fn finish(mut self) -> Trace {
@@ -232,6 +246,18 @@ impl<'a> Reader<'a> {
             ));
         }
         self.trace
+    }
+}
+
+/// The hash of an option `epb_hash`: the algorithm in the first byte, which must be one of those with 32 bits that network cards
+/// compute (CRC-32 or Toeplitz), then the hash.
+fn card_hash(option: &EnhancedPacketOption<'_>) -> Option<u32> {
+    match option {
+        EnhancedPacketOption::Hash(h) => match **h {
+            [2 | 5, a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d])),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn back_to_back_64_byte_frames_reach_the_clock() {
-        let packet = |index: usize| TracePacket { index, time_ns: 0, bytes: vec![0; 60] };
+        let packet =
+            |index: usize| TracePacket { index, time_ns: 0, bytes: vec![0; 60], rx_hash: None };
         let trace = Trace { packets: (0..100).map(packet).collect(), notices: vec![] };
         let outcome = dropped(Exit { code: 1, redirect: None });
         let packets = (0..100)

@@ -5,13 +5,15 @@
 
 mod dump;
 mod entries;
+mod tables;
 
 pub use dump::{entry_json, map_name};
 
 use beeline_frontend::program::MapDef;
-use beeline_sim::MapSet;
+use beeline_sim::{Host, MapSet};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the host has done before the first packet. Maps are numbered as the program's, then `inner`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct MapFile {
     pub read_only: Vec<(usize, Vec<u8>)>,
     /// Perf event arrays that the file lists: they have its entries and no others.
     pub perf_events: Vec<usize>,
+    /// The host's tables: sections whose name starts with `$`.
+    pub host: Arc<Host>,
 }
 
 /// Why a map file cannot be used.
@@ -91,7 +95,12 @@ pub fn parse(
     };
     let initial = MapFile::initial(maps, programs).map_err(|(at, m)| bad(at, m))?;
     let mut reader = entries::Reader { maps, programs, file: initial };
+    let mut host = Host::default();
     for (name, list) in &object {
+        if let Some(table) = name.strip_prefix('$') {
+            tables::read(table, list, &mut host).map_err(|(at, message)| bad(at, message))?;
+            continue;
+        }
         let Some(number) = maps.iter().position(|m| m.name == *name) else {
             let known: Vec<&str> = maps.iter().map(|m| m.name.as_str()).collect();
             let message =
@@ -100,6 +109,7 @@ pub fn parse(
         };
         reader.map(number, &maps[number], list).map_err(|(at, message)| bad(at, message))?;
     }
+    reader.file.host = Arc::new(host);
     Ok(reader.file)
 }
 

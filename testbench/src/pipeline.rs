@@ -75,5 +75,5 @@ pub fn pattern(job: &Job<'_>) -> Pattern {
 /// The packets of `job`, with their inputs.
 pub fn arrivals<'a>(job: &Job<'a>) -> Vec<Arrival<'a>> {
     let packets = job.trace.packets.iter().enumerate();
-    packets.map(|(n, p)| Arrival { bytes: &p.bytes, inputs: inputs(job, n, p.time_ns) }).collect()
+    packets.map(|(n, p)| Arrival { bytes: &p.bytes, inputs: inputs(job, n) }).collect()
 }

@@ -18,7 +18,7 @@ pub struct TailCalls(BTreeMap<u32, VerifiedProgram>);
 pub enum TailCallError {
     /// A program does not link or is rejected.
     Load(LoadError),
-    /// An array names a program that the object does not have.
+    /// An array holds a number that no program of the object has.
     Unknown(String),
 }
 
@@ -29,7 +29,7 @@ impl TailCalls {
         &NONE
     }
 
-    /// The programs that `program` of `object` can reach: those that `.values` initialisers or `file` put into a `PROG_ARRAY`
+    /// The programs that `program` of `object` can reach: those that `file` (with the `.values` initialisers) puts into a `PROG_ARRAY`
     /// that it uses, and in turn those that these reach. `adjust` changes each program as `program` was changed after linking (map sizes).
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl TailCalls {
         adjust: &dyn Fn(&mut Program),
     ) -> Result<Self, TailCallError> {
         let mut found = BTreeMap::new();
-        let mut open = callees(program, file)?;
+        let mut open = callees(program, file);
         while let Some((number, map)) = open.pop() {
             if found.contains_key(&number) {
                 continue;
@@ -53,7 +53,7 @@ impl TailCalls {
                 ))
             })?;
             let verified = prepare(object, name, &map, adjust)?;
-            open.extend(callees(verified.program(), file)?);
+            open.extend(callees(verified.program(), file));
             found.insert(number, verified);
         }
         Ok(Self(found))
@@ -90,27 +90,18 @@ fn prepare(
 }
 
 /// Numbers of the programs in the `PROG_ARRAY` maps that `program` uses, each with the name of its map.
-fn callees(program: &Program, file: &MapFile) -> Result<Vec<(u32, String)>, TailCallError> {
+fn callees(program: &Program, file: &MapFile) -> Vec<(u32, String)> {
     let mut all = Vec::new();
     for (map, def) in program.maps.iter().enumerate() {
         if def.kind != MapKind::ProgArray || !uses(program, map) {
             continue;
-        }
-        for (_, name) in &def.values {
-            let number = program.xdp_programs.iter().position(|p| p == name).ok_or_else(|| {
-                TailCallError::Unknown(format!(
-                    "map {}: initialised with `{name}`, which is not an XDP program of the object",
-                    def.name
-                ))
-            })?;
-            all.push((number as u32, def.name.clone()));
         }
         let listed = file.entries.iter().filter(|(m, _, _)| *m == map);
         let numbers =
             listed.filter_map(|(_, _, v)| v.first_chunk().map(|v| u32::from_le_bytes(*v)));
         all.extend(numbers.map(|n| (n, def.name.clone())));
     }
-    Ok(all)
+    all
 }
 
 fn uses(program: &Program, map: usize) -> bool {

@@ -30,7 +30,17 @@ impl Lift<'_> {
         let result = match id {
             1 => return self.map_lookup(),
             5 | 125 | 160 => Some(self.b.emit(Op::Input(Input::TimeNs), Ty::Int(64))),
-            6 | 177 => Some(self.b.iconst(0, 64)),
+            6 | 177 => {
+                if self.fact_after(Reg::R0) != RegFact::Unusable {
+                    self.refuse(
+                        "BL0401",
+                        "the number of characters that a trace helper returns is used; nothing is printed in hardware"
+                            .into(),
+                        "do not use the result of the call",
+                    );
+                }
+                Some(self.b.iconst(0, 64))
+            }
             7 => Some(self.prandom()),
             8 => {
                 let cpu = self.b.emit(Op::Input(Input::CpuId), Ty::Int(32));

@@ -1,6 +1,7 @@
 //! Bytecode to [`Op`]s, slot by slot: the index of an operation is the linked program counter.
 
 use super::helper::Helper;
+use super::kfunc::Kfunc;
 use super::memory;
 use super::op::{with_table, Op, R};
 use beeline_frontend::insn::{AluOp, Callee, Cond, Imm64, Insn, Operand, Size, Swap, Width};
@@ -8,12 +9,12 @@ use beeline_frontend::{Pc, Program, Reg};
 use beeline_ir::Diagnostic;
 
 /// Decodes `program`. Backward conditional jumps go through a `JumpBack` behind the last slot. Unless `fused`, each operation is one
-/// instruction.
+/// instruction. The first slot will be operation `base` of the code that it becomes part of.
 ///
 /// # Errors
 /// One diagnostic for each instruction that the interpreter does not know.
-pub fn decode(program: &Program, fused: bool) -> Result<Vec<Op>, Vec<Diagnostic>> {
-    let mut decoder = Decoder { program, trampolines: Vec::new(), refused: Vec::new() };
+pub fn decode(program: &Program, base: u32, fused: bool) -> Result<Vec<Op>, Vec<Diagnostic>> {
+    let mut decoder = Decoder { program, base, trampolines: Vec::new(), refused: Vec::new() };
     let mut code: Vec<Op> = program
         .insns
         .iter()
@@ -68,6 +69,7 @@ pub fn uses_stack(program: &Program, start: Pc) -> bool {
 
 struct Decoder<'p> {
     program: &'p Program,
+    base: u32,
     trampolines: Vec<Op>,
     refused: Vec<Diagnostic>,
 }
@@ -165,8 +167,8 @@ impl Decoder<'_> {
             Insn::Atomic { kind, size, fetch, dst, off, src } => {
                 Op::Atomic { kind, size, fetch, dst: dst.into(), src: src.into(), off }
             }
-            Insn::Jump { target, .. } if target <= pc => Op::JumpBack(target.0),
-            Insn::Jump { target, .. } => Op::Jump(target.0),
+            Insn::Jump { target, .. } if target <= pc => Op::JumpBack(self.base + target.0),
+            Insn::Jump { target, .. } => Op::Jump(self.base + target.0),
             Insn::JumpIf { cond, width, dst, src, target } => {
                 let target = self.forward(pc, target);
                 jump_if(cond, width, dst.into(), src, target)
@@ -174,9 +176,7 @@ impl Decoder<'_> {
             Insn::Call(callee) => self.call(pc, callee),
             Insn::Exit => Op::Exit,
             Insn::Imm64Tail => Op::Unreachable,
-            Insn::MayGoto { .. } => {
-                self.refuse(pc, "BL0802", "the interpreter does not run may_goto yet".into())
-            }
+            Insn::MayGoto { target } => Op::MayGoto(self.forward(pc, target)),
             Insn::LegacyLoad { .. } => {
                 self.refuse(pc, "BL0802", "XDP programs have no legacy packet access".into())
             }
@@ -190,7 +190,7 @@ impl Decoder<'_> {
                 Imm64::Value(v) => v,
                 Imm64::Map(map) => memory::map_address(map),
                 Imm64::MapValue(map, off) => memory::value_address(map, u64::from(off)),
-                Imm64::Func(pc) => memory::function_address(pc),
+                Imm64::Func(pc) => memory::function_address(self.base + pc.0),
             },
         )
     }
@@ -198,30 +198,37 @@ impl Decoder<'_> {
     /// Where a conditional jump from `pc` to `target` goes, so that a backward one uses up fuel.
     fn forward(&mut self, pc: Pc, target: Pc) -> u32 {
         if target > pc {
-            return target.0;
+            return self.base + target.0;
         }
-        self.trampolines.push(Op::JumpBack(target.0));
-        (self.program.insns.len() + self.trampolines.len() - 1) as u32
+        self.trampolines.push(Op::JumpBack(self.base + target.0));
+        self.base + (self.program.insns.len() + self.trampolines.len() - 1) as u32
     }
 
     fn call(&mut self, pc: Pc, callee: Callee) -> Op {
         match callee {
-            Callee::Local(start) => Op::CallLocal(start.0, uses_stack(self.program, start)),
+            Callee::Local(start) => {
+                Op::CallLocal(self.base + start.0, uses_stack(self.program, start))
+            }
             Callee::Helper(id) => match Helper::from_kernel(id) {
+                Some(Helper::TailCall) => Op::CallTail,
+                Some(Helper::Loop) => Op::CallLoop,
+                Some(Helper::ForEachMapElem) => Op::CallForEach,
                 Some(helper) => Op::CallHelper(helper),
-                None => self.refuse(
-                    pc,
-                    "BL0801",
-                    format!("the interpreter has no helper number {id} yet"),
-                ),
+                None => {
+                    let name = beeline_frontend::verifier::helper_name(id).unwrap_or("?");
+                    let message = format!("the interpreter has no helper number {id} ({name})");
+                    self.refuse(pc, "BL0801", message)
+                }
             },
             Callee::Kfunc(i) => {
                 let name = self.program.kfuncs.get(i).map_or("?", |n| n);
-                self.refuse(
-                    pc,
-                    "BL0801",
-                    format!("the interpreter has no kernel function {name} yet"),
-                )
+                match Kfunc::from_name(name) {
+                    Some(kfunc) => Op::CallKfunc(kfunc),
+                    None => {
+                        let message = format!("the interpreter has no kernel function {name}");
+                        self.refuse(pc, "BL0801", message)
+                    }
+                }
             }
         }
     }

@@ -4,16 +4,17 @@
 //! the region and come back. In map values, bits 48 to 59 are the map and the rest is the address in its
 //! [`Values`](crate::map::Values).
 
+use crate::host::{Host, SOCKET_SIZE};
 use crate::map::MapSet;
 use crate::packet::Packet;
 use crate::trace::Inputs;
-use beeline_frontend::Pc;
 
 /// Bytes of one stack frame.
 pub const FRAME_SIZE: usize = 512;
 
-/// Frames, the entry function's included.
-pub const MAX_FRAMES: usize = 8;
+/// Frames, the entry function's included: the verifier allows eight for each program, and a program that is
+/// entered by a tail call from a function starts above those of its caller. There are 33 tail calls at most.
+pub const MAX_FRAMES: usize = 8 * 34;
 
 /// All stack frames.
 pub type Stack = [u8; FRAME_SIZE * MAX_FRAMES];
@@ -25,6 +26,9 @@ const CTX: u64 = 3;
 const VALUE: u64 = 4;
 const MAP: u64 = 5;
 const FUNCTION: u64 = 6;
+/// Keys that callbacks are shown.
+const KEY: u64 = 7;
+const SOCKET: u64 = 8;
 const BIAS: i64 = 1 << 32;
 const MAP_SHIFT: u32 = crate::map::ADDRESS_BITS;
 
@@ -35,7 +39,7 @@ pub const MAX_MAPS: usize = 1 << (TAG_SHIFT - MAP_SHIFT);
 pub const CTX_ADDRESS: u64 = CTX << TAG_SHIFT;
 
 /// Address of the packet byte at coordinate `c`.
-fn packet_address(c: i32) -> u64 {
+pub fn packet_address(c: i32) -> u64 {
     (PACKET << TAG_SHIFT) + (i64::from(c) + BIAS) as u64
 }
 
@@ -54,9 +58,39 @@ pub fn value_address(map: usize, address: u64) -> u64 {
     VALUE << TAG_SHIFT | (map as u64) << MAP_SHIFT | address
 }
 
-/// Address of a function.
-pub fn function_address(pc: Pc) -> u64 {
-    FUNCTION << TAG_SHIFT | u64::from(pc.0)
+/// Address of the function that starts at operation `pc`.
+pub fn function_address(pc: u32) -> u64 {
+    FUNCTION << TAG_SHIFT | u64::from(pc)
+}
+
+/// First operation of the function whose address is `address`.
+pub fn function_at(address: u64) -> Option<u32> {
+    (address >> TAG_SHIFT == FUNCTION).then_some(address as u32)
+}
+
+/// Address of the key that the callback at nesting `level` is shown.
+pub fn key_address(level: usize) -> u64 {
+    KEY << TAG_SHIFT | (level as u64) << KEY_SHIFT
+}
+
+const KEY_SHIFT: u32 = 32;
+
+/// Address of a socket of the host.
+pub fn socket_address(number: usize) -> u64 {
+    SOCKET << TAG_SHIFT | (number as u64) << SOCKET_SHIFT
+}
+
+const SOCKET_SHIFT: u32 = 16;
+
+/// The socket whose address is `address`.
+pub fn socket_at(address: u64) -> Option<usize> {
+    let number = (address & ((1 << TAG_SHIFT) - 1)) >> SOCKET_SHIFT;
+    (address >> TAG_SHIFT == SOCKET).then_some(number as usize)
+}
+
+/// Map and address in its value memory, if `address` lies in one.
+pub fn value_place(address: u64) -> Option<(usize, u64)> {
+    (address >> TAG_SHIFT == VALUE).then(|| split_value(address))
 }
 
 /// The map whose address is `address`.
@@ -103,6 +137,10 @@ pub struct Memory<'a> {
     pub maps: &'a mut MapSet,
     /// The rest of the trace.
     pub inputs: &'a Inputs,
+    /// The host's tables.
+    pub host: &'a Host,
+    /// The key that each nested callback is shown.
+    pub keys: &'a mut Vec<Vec<u8>>,
 }
 
 impl Memory<'_> {
@@ -126,8 +164,20 @@ impl Memory<'_> {
                 Some(widen::<N>(self.maps.values(map)?.get(at)?))
             }
             CTX if N == 4 => self.context(address - CTX_ADDRESS),
+            KEY => Some(widen::<N>(*self.key(address)?.first_chunk()?)),
+            SOCKET => {
+                let socket = self.host.sockets.get(socket_at(address)?)?.image();
+                let at = (address & ((1 << SOCKET_SHIFT) - 1)) as usize;
+                Some(widen::<N>(*socket[..SOCKET_SIZE].get(at..)?.first_chunk()?))
+            }
             _ => None,
         }
+    }
+
+    /// What is left of a callback's key from `address` on.
+    fn key(&self, address: u64) -> Option<&[u8]> {
+        let level = address as usize >> KEY_SHIFT & 0xfff_ffff;
+        self.keys.get(level)?.get(address as u32 as usize..)
     }
 
     /// Stores the low `N` bytes of `value`. `None`, and nothing done, if they cannot be written.
@@ -163,6 +213,7 @@ impl Memory<'_> {
                 let (map, at) = split_value(address);
                 self.maps.values(map)?.slice(at, len)
             }
+            KEY => self.key(address)?.get(..len),
             _ => None,
         }
     }

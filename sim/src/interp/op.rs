@@ -4,6 +4,7 @@
 //! run loop are made from it, so that each operation is one arm of one `match`.
 
 use super::helper::Helper;
+use super::kfunc::Kfunc;
 use beeline_frontend::insn::{AtomicKind, Size};
 use beeline_frontend::Reg;
 
@@ -121,6 +122,16 @@ macro_rules! define_op {
             /// A call of a function of the program; `true` if the function uses its stack.
             CallLocal(u32, bool),
             CallHelper(Helper),
+            CallKfunc(Kfunc),
+            /// `bpf_tail_call`.
+            CallTail,
+            /// Helpers that call back: the next operations are those of the callback.
+            CallLoop,
+            CallForEach,
+            /// Where callbacks return to: calls again, or goes on behind the helper call.
+            CallbackDone,
+            /// `may_goto`: jumps if the function's budget is used up.
+            MayGoto(u32),
             Exit,
             /// The verifier proved that control never gets here.
             Unreachable,

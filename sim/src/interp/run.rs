@@ -1,13 +1,17 @@
 //! The run loop.
 
 use super::alu::{swap, w32, w64};
-use super::helper::{self, RedirectState};
-use super::memory::{frame_pointer, Memory, CTX_ADDRESS, FRAME_SIZE, MAX_FRAMES};
+use super::callback::{self, Next, Walk};
+use super::helper::{self, Env, RedirectState};
+use super::kfunc;
+use super::memory::{
+    frame_pointer, key_address, map_address, map_at, value_address, Memory, CTX_ADDRESS,
+    FRAME_SIZE, MAX_FRAMES,
+};
 use super::op::{with_table, Op, Regs, R};
-use super::Frame;
+use super::{Code, Frame, Loaded};
 use crate::outcome::{Action, Exit, Fault};
 use beeline_frontend::insn::{AtomicKind, Size};
-use beeline_frontend::Pc;
 
 /// Backward jumps that one packet may take: far more than the kernel's verifier lets a program
 /// have, so that only a wrong proof of termination runs out of it.
@@ -18,14 +22,14 @@ const R10: R = R(10);
 
 #[cold]
 #[inline(never)]
-fn fault(pc: usize, what: impl Into<String>) -> Fault {
-    Fault { at: format!("insn {pc}"), what: what.into() }
+fn fault(code: &Code, pc: usize, what: impl Into<String>) -> Fault {
+    Fault { at: code.place(pc as u32), what: what.into() }
 }
 
 #[cold]
 #[inline(never)]
-fn bad_access(pc: usize, address: u64, verb: &str) -> Fault {
-    fault(pc, format!("{verb} at address {address:#018x} is outside every memory region"))
+fn bad_access(code: &Code, pc: usize, address: u64, verb: &str) -> Fault {
+    fault(code, pc, format!("{verb} at address {address:#018x} is outside every memory region"))
 }
 
 /// Makes the `match` over all operations: the arms of the table, and `$arms`.
@@ -85,30 +89,140 @@ impl Watch for Unwatched {
     fn step(&mut self, _pc: usize, _regs: &Regs) {}
 }
 
-/// Runs `code` for one packet. One long function on purpose: registers and program counter stay in machine registers.
+/// Where a run starts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start {
+    /// At the first program, with the context.
+    Packet,
+    /// At a timer's callback, with map, key and value.
+    Timer {
+        /// Number of the map.
+        map: usize,
+        /// Address in its value memory.
+        value: u64,
+        /// First operation.
+        callback: u32,
+    },
+}
+
+/// Tail calls that a packet may make (`MAX_TAIL_CALL_CNT`).
+const MAX_TAIL_CALLS: u32 = 33;
+
+/// Rounds that `may_goto` lets a function make (`BPF_MAX_LOOPS`).
+const MAY_GOTO_ROUNDS: u32 = 1 << 23;
+
+/// What a run keeps beside registers: frames, callbacks in progress, budgets.
+#[derive(Clone)]
+pub(super) struct Control {
+    frames: Box<[Frame; MAX_FRAMES]>,
+    walks: Vec<Walk>,
+    /// Rounds of `may_goto` that each frame has used.
+    rounds: Box<[u32; MAX_FRAMES]>,
+}
+
+impl Control {
+    pub(super) fn new() -> Self {
+        Self {
+            frames: Box::new([Frame::default(); MAX_FRAMES]),
+            walks: Vec::new(),
+            rounds: Box::new([0; MAX_FRAMES]),
+        }
+    }
+}
+
+/// The program that a tail call with r2 and r3 goes to.
+#[inline(never)]
+fn tail_target<'c>(code: &'c Code, regs: &Regs, env: &Env<'_>) -> Option<&'c Loaded> {
+    let map = map_at(regs[2]).filter(|m| *m < env.memory.maps.len())?;
+    let number = env.memory.maps.program(map, regs[3] as u32)?;
+    let position = (*code.by_number.get(number as usize)?)?;
+    code.programs.get(position)
+}
+
+/// Runs `code` for one packet or timer. One long function on purpose: registers and program counter stay in machine registers.
 pub(super) fn run<W: Watch>(
     watch: &mut W,
-    code: &[Op],
-    entry_uses_stack: bool,
-    mut memory: Memory<'_>,
-    frames: &mut [Frame; MAX_FRAMES],
-    scratch: &mut Vec<u8>,
+    program: &Code,
+    start: Start,
+    mut env: Env<'_>,
+    control: &mut Control,
 ) -> Result<Exit, Fault> {
-    let mut redirect = RedirectState::default();
+    let code = &program.ops[..];
+    let frames = &mut control.frames;
     let mut regs: Regs = [0; 16];
     let mut depth = 0;
     let mut fuel = FUEL;
+    let mut tail_calls = 0;
     let mut pc = 0usize;
-    regs[1] = CTX_ADDRESS;
+    control.walks.clear();
+    control.rounds[0] = 0;
     regs[10] = frame_pointer(0);
-    if entry_uses_stack {
-        memory.stack[..FRAME_SIZE].fill(0);
+    let mut clear = true;
+    match start {
+        Start::Packet => {
+            regs[1] = CTX_ADDRESS;
+            clear = program.programs[0].uses_stack;
+        }
+        Start::Timer { map, value, callback } => {
+            (regs[1], regs[2], regs[3]) =
+                (map_address(map), key_address(0), value_address(map, value));
+            pc = callback as usize;
+        }
+    }
+    if clear {
+        env.memory.stack[..FRAME_SIZE].fill(0);
+    }
+    macro_rules! fault {
+        ($pc:expr, $what:expr) => {
+            return Err(fault(program, $pc, $what))
+        };
+    }
+    macro_rules! enter {
+        ($to:expr, $return_to:expr, $uses_stack:expr) => {{
+            if depth + 1 == MAX_FRAMES {
+                fault!(pc - 1, "too many nested calls");
+            }
+            frames[depth] =
+                Frame { return_to: $return_to, saved: [regs[6], regs[7], regs[8], regs[9]] };
+            depth += 1;
+            control.rounds[depth] = 0;
+            regs[R10.index()] = frame_pointer(depth);
+            if $uses_stack {
+                env.memory.stack[depth * FRAME_SIZE..][..FRAME_SIZE].fill(0);
+            }
+            pc = $to as usize;
+        }};
+    }
+    macro_rules! call_back {
+        ($next:expr) => {
+            match $next {
+                Next::Call(callback) => enter!(callback, program.callback_done, true),
+                Next::Done(return_to, result) => {
+                    control.walks.pop();
+                    regs[R0.index()] = result;
+                    pc = return_to as usize;
+                }
+            }
+        };
+    }
+    macro_rules! start_walk {
+        ($start:expr) => {
+            match $start {
+                Ok(walk) => {
+                    let level = control.walks.len();
+                    control.walks.push(walk);
+                    let next = control.walks[level].next(&mut regs, &mut env, level);
+                    call_back!(next);
+                }
+                Err(code) => regs[R0.index()] = code,
+            }
+        };
     }
     macro_rules! load {
         ($n:literal, $d:ident, $s:ident, $off:ident, $v:ident => $convert:expr) => {{
             let address = regs[$s.index()].wrapping_add($off as u64);
-            let Some($v) = memory.load::<$n>(address) else {
-                return Err(bad_access(pc - 1, address, "load"));
+            let Some($v) = env.memory.load::<$n>(address) else {
+                return Err(bad_access(program, pc - 1, address, "load"));
             };
             regs[$d.index()] = $convert;
         }};
@@ -116,14 +230,14 @@ pub(super) fn run<W: Watch>(
     macro_rules! store {
         ($n:literal, $d:ident, $off:ident, $v:expr) => {{
             let address = regs[$d.index()].wrapping_add($off as u64);
-            if memory.store::<$n>(address, $v).is_none() {
-                return Err(bad_access(pc - 1, address, "store"));
+            if env.memory.store::<$n>(address, $v).is_none() {
+                return Err(bad_access(program, pc - 1, address, "store"));
             }
         }};
     }
     loop {
         let Some(op) = code.get(pc) else {
-            return Err(fault(pc, "control left the program"));
+            fault!(pc, "control left the program");
         };
         watch.step(pc, &regs);
         pc += 1;
@@ -147,7 +261,7 @@ pub(super) fn run<W: Watch>(
             Op::JumpBack(to) => {
                 fuel -= 1;
                 if fuel == 0 {
-                    return Err(fault(to as usize, "a loop does not end"));
+                    fault!(to as usize, "a loop does not end");
                 }
                 pc = to as usize;
             }
@@ -175,32 +289,57 @@ pub(super) fn run<W: Watch>(
             Op::MovSx32(d, s, bits) => regs[d.index()] = (sign_extend(regs[s.index()], bits) as u32).into(),
             Op::Atomic { kind, size, fetch, dst, src, off } => {
                 let address = regs[dst.index()].wrapping_add(off as u64);
-                if atomic(&mut memory, &mut regs, kind, size, fetch, (address, dst, src)).is_none() {
-                    return Err(bad_access(pc - 1, address, "atomic operation"));
+                if atomic(&mut env.memory, &mut regs, kind, size, fetch, (address, dst, src)).is_none() {
+                    return Err(bad_access(program, pc - 1, address, "atomic operation"));
                 }
             }
             Op::CallHelper(helper) => {
-                let at = Pc(pc as u32 - 1);
-                match helper::call(helper, &regs, at, &mut memory, &mut redirect, scratch) {
+                let at = program.slot(pc as u32 - 1);
+                match helper::call(helper, &regs, at, &mut env) {
                     Ok(result) => regs[R0.index()] = result,
-                    Err(bad) => return Err(fault(pc - 1, format!("{helper:?}: {}", bad.0))),
+                    Err(bad) => fault!(pc - 1, format!("{helper:?}: {}", bad.0)),
                 }
             }
-            Op::CallLocal(to, uses_stack) => {
-                if depth + 1 == MAX_FRAMES {
-                    return Err(fault(pc - 1, "too many nested calls"));
+            Op::CallKfunc(kfunc) => match kfunc::call(kfunc, &regs, &mut env) {
+                Ok(result) => regs[R0.index()] = result,
+                Err(bad) => fault!(pc - 1, format!("{kfunc:?}: {}", bad.0)),
+            },
+            Op::CallLocal(to, uses_stack) => enter!(to, pc as u32, uses_stack),
+            Op::CallTail => {
+                if let Some(to) = tail_target(program, &regs, &env).filter(|_| tail_calls < MAX_TAIL_CALLS) {
+                    tail_calls += 1;
+                    regs[1] = CTX_ADDRESS;
+                    control.rounds[depth] = 0;
+                    if to.uses_stack {
+                        env.memory.stack[depth * FRAME_SIZE..][..FRAME_SIZE].fill(0);
+                    }
+                    pc = to.base as usize;
                 }
-                frames[depth] = Frame { return_to: pc as u32, saved: [regs[6], regs[7], regs[8], regs[9]] };
-                depth += 1;
-                regs[R10.index()] = frame_pointer(depth);
-                if uses_stack {
-                    memory.stack[depth * FRAME_SIZE..][..FRAME_SIZE].fill(0);
+            }
+            Op::CallLoop => start_walk!(callback::start_loop(&regs, pc as u32)),
+            Op::CallForEach => start_walk!(callback::start_for_each(&regs, pc as u32)),
+            Op::CallbackDone => {
+                fuel -= 1;
+                let level = control.walks.len().wrapping_sub(1);
+                let Some(walk) = control.walks.last_mut().filter(|_| fuel > 0) else {
+                    fault!(pc - 1, "callbacks do not end");
+                };
+                let next = match regs[R0.index()] {
+                    0 => walk.next(&mut regs, &mut env, level),
+                    _ => walk.done(),
+                };
+                call_back!(next);
+            }
+            Op::MayGoto(to) => {
+                control.rounds[depth] += 1;
+                if control.rounds[depth] >= MAY_GOTO_ROUNDS {
+                    control.rounds[depth] = MAY_GOTO_ROUNDS;
+                    pc = to as usize;
                 }
-                pc = to as usize;
             }
             Op::Exit => {
                 if depth == 0 {
-                    return Ok(exit(regs[0] as u32, redirect));
+                    return Ok(exit(regs[0] as u32, env.redirect));
                 }
                 depth -= 1;
                 let frame = frames[depth];
@@ -208,7 +347,7 @@ pub(super) fn run<W: Watch>(
                 regs[R10.index()] = frame_pointer(depth);
                 pc = frame.return_to as usize;
             }
-            Op::Unreachable => return Err(fault(pc - 1, "control reached an operand")),
+            Op::Unreachable => fault!(pc - 1, "control reached an operand"),
         });
     }
 }

@@ -49,6 +49,11 @@ impl Values {
         u64::from(slot) << self.stride_log2
     }
 
+    /// The slot in whose value `address` lies.
+    pub fn slot(&self, address: u64) -> Slot {
+        (address >> self.stride_log2) as Slot
+    }
+
     /// Size of a value in bytes.
     pub fn value_size(&self) -> u32 {
         self.value_size

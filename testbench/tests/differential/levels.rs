@@ -269,6 +269,7 @@ fn inputs(n: usize) -> Inputs {
         cpu: 0,
         packet_index: n as u32,
         seed: 7,
+        ..Inputs::default()
     }
 }
 

@@ -65,6 +65,7 @@ fn trace(case: &Case) -> Trace {
         index,
         time_ns: 1_704_067_200_000_000_000 + 67 * index as u64,
         bytes: bytes.clone(),
+        rx_hash: None,
     };
     Trace { packets: case.packets.iter().enumerate().map(packet).collect(), notices: Vec::new() }
 }
