@@ -180,6 +180,10 @@ impl Explorer<'_> {
             Arg::Fixed(size) => {
                 self.check_memory(state, prototype, r, value, (size, size), Access::Read)
             }
+            Arg::AlignedOut(size) => {
+                self.check_memory(state, prototype, r, value, (size, size), Access::Write)?;
+                self.check_alignment(value, 0, size)
+            }
             Arg::FixedOut(size) => {
                 self.check_memory(state, prototype, r, value, (size, size), Access::Write)
             }
@@ -187,12 +191,12 @@ impl Explorer<'_> {
                 self.check_sized(state, prototype, r, arg, value)
             }
             Arg::Size | Arg::SizeOrZero => self.check_size(prototype, r, arg, value),
-            Arg::ReserveSize => match value.as_constant().and_then(|c| u32::try_from(c).ok()) {
-                Some(size) if u64::from(size) < MAX_SIZE => {
+            Arg::ReserveSize => match value.as_constant().map(|c| c as u32) {
+                Some(size) => {
                     seen.record_size = size;
                     Ok(())
                 }
-                _ => wrong("a constant size"),
+                None => wrong("a constant size"),
             },
             Arg::Record | Arg::Socket => {
                 let kind_fits = match value.kind {
@@ -346,6 +350,7 @@ impl Explorer<'_> {
             return self.check_size(prototype, Reg(r.0 + 1), next, &size);
         }
         let access = if arg == Arg::MemOut { Access::Write } else { Access::Read };
+        let value = &Value { nullable: value.nullable && arg != Arg::MemOrNull, ..*value };
         let sizes = (size.var.umin as u32, size.var.umax as u32);
         self.check_memory(state, prototype, r, value, sizes, access)
     }

@@ -29,6 +29,8 @@ pub(super) enum Arg {
     Fixed(u32),
     /// Memory of this many bytes, written.
     FixedOut(u32),
+    /// The same, aligned to its size.
+    AlignedOut(u32),
     /// Size of the memory before it, at least 1.
     Size,
     /// Size of the memory before it; 0 allowed.
@@ -136,7 +138,7 @@ const fn p(
 const MAX_CPUS: u64 = 8192;
 
 use Arg::{
-    Any, Callback, CallbackCtx, Ctx, Dynptr, Fixed, FixedOut, Key, Lock, Map, Mem, MemOrNull,
+    AlignedOut, Any, Callback, CallbackCtx, Ctx, Dynptr, Fixed, Key, Lock, Map, Mem, MemOrNull,
     MemOut, NewDynptr, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Timer, Value,
     ValueOut,
 };
@@ -164,15 +166,21 @@ const TABLE: &[Prototype] = &[
     p(54, "xdp_adjust_meta", &[Ctx, Any], Scalar, MOVES),
     p(65, "xdp_adjust_tail", &[Ctx, Any], Scalar, MOVES),
     p(69, "fib_lookup", &[Ctx, MemOut, Size, Any], Scalar, GPL),
-    p(84, "sk_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Full), PKT),
-    p(85, "sk_lookup_udp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Full), PKT),
+    p(84, "sk_lookup_tcp", &[Ctx, Mem, SizeOrZero, Any, Any], SocketOrNull(SocketForm::Full), PKT),
+    p(85, "sk_lookup_udp", &[Ctx, Mem, SizeOrZero, Any, Any], SocketOrNull(SocketForm::Full), PKT),
     p(86, "sk_release", &[Socket], Scalar, NONE),
     p(87, "map_push_elem", &[Map, Value, Any], Scalar, PKT),
     p(88, "map_pop_elem", &[Map, ValueOut], Scalar, NONE),
     p(89, "map_peek_elem", &[Map, ValueOut], Scalar, NONE),
     p(93, "spin_lock", &[Lock], Void, NONE),
     p(94, "spin_unlock", &[Lock], Void, NONE),
-    p(99, "skc_lookup_tcp", &[Ctx, Mem, Size, Any, Any], SocketOrNull(SocketForm::Common), PKT),
+    p(
+        99,
+        "skc_lookup_tcp",
+        &[Ctx, Mem, SizeOrZero, Any, Any],
+        SocketOrNull(SocketForm::Common),
+        PKT,
+    ),
     p(100, "tcp_check_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(110, "tcp_gen_syncookie", &[Socket, Mem, Size, Mem, Size], Scalar, PKT),
     p(113, "probe_read_kernel", &[MemOut, SizeOrZero, Any], Scalar, GPL),
@@ -185,7 +193,7 @@ const TABLE: &[Prototype] = &[
     p(133, "ringbuf_discard", &[Record, Any], Void, NONE),
     p(134, "ringbuf_query", &[Map, Any], Scalar, NONE),
     p(160, "ktime_get_coarse_ns", &[], Scalar, NONE),
-    p(163, "check_mtu", &[Ctx, Any, FixedOut(4), Any, Any], Scalar, NONE),
+    p(163, "check_mtu", &[Ctx, Any, AlignedOut(4), Any, Any], Scalar, NONE),
     p(164, "for_each_map_elem", &[Map, Callback, CallbackCtx, Any], Scalar, NONE),
     p(169, "timer_init", &[Timer, Map, Any], Scalar, NONE),
     p(170, "timer_set_callback", &[Timer, Callback], Scalar, NONE),
@@ -204,8 +212,8 @@ const TABLE: &[Prototype] = &[
     p(201, "dynptr_read", &[MemOut, SizeOrZero, Dynptr, Any, Any], Scalar, NONE),
     p(202, "dynptr_write", &[Dynptr, Any, Mem, SizeOrZero, Any], Scalar, NONE),
     p(203, "dynptr_data", &[Dynptr, Any, ReserveSize], Slice(true), NONE),
-    p(204, "tcp_raw_gen_syncookie_ipv4", &[Fixed(20), Mem, Size], Scalar, PKT),
-    p(205, "tcp_raw_gen_syncookie_ipv6", &[Fixed(40), Mem, Size], Scalar, PKT),
+    p(204, "tcp_raw_gen_syncookie_ipv4", &[Fixed(20), Mem, SizeOrZero], Scalar, PKT),
+    p(205, "tcp_raw_gen_syncookie_ipv6", &[Fixed(40), Mem, SizeOrZero], Scalar, PKT),
     p(206, "tcp_raw_check_syncookie_ipv4", &[Fixed(20), Fixed(20)], Scalar, PKT),
     p(207, "tcp_raw_check_syncookie_ipv6", &[Fixed(40), Fixed(20)], Scalar, PKT),
     p(208, "ktime_get_tai_ns", &[], Scalar, NONE),

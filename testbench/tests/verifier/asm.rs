@@ -1,10 +1,13 @@
 //! A small assembler for test programs: instructions as values, jumps to labels.
 
+use beeline_frontend::btf::{Btf, TypeId};
 use beeline_frontend::insn::{AluOp, AtomicKind, Callee, Cond, Imm64, Operand, Size, Width};
-use beeline_frontend::program::Subprog;
+use beeline_frontend::object::ObjectTypes;
+use beeline_frontend::program::{Contract, Signature, Subprog};
 use beeline_frontend::{Insn, MapDef, Pc, Program, Reg};
 use beeline_ir::map::MapKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One line of a test program.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +122,22 @@ pub fn map_def(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) 
     }
 }
 
+/// Number of the type that every function has.
+const FUNCTION: u32 = 3;
+
+/// A number, a function type that returns it, and a static function of that type: what the kernel wants to know of
+/// functions whose address is taken.
+fn types() -> Arc<ObjectTypes> {
+    const NAMES: &[u8] = b"\0int\0f\0";
+    const TYPES: [u32; 10] = [1, 1 << 24, 4, 1 << 24 | 32, 0, 13 << 24, 1, 5, 12 << 24, 2];
+    let len = 4 * TYPES.len() as u32;
+    let head = [0x0001_eb9f, 24, 0, len, len, NAMES.len() as u32];
+    let words = head.iter().chain(&TYPES).flat_map(|w| w.to_le_bytes());
+    let raw: Arc<[u8]> = words.chain(NAMES.iter().copied()).collect();
+    let btf = Btf::parse(&raw).expect("three well-formed types");
+    Arc::new(ObjectTypes { raw, btf, kernel_symbols: BTreeSet::new() })
+}
+
 /// Links `lines` into a program; labels are of the whole program.
 pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
     let mut places = BTreeMap::new();
@@ -164,7 +183,10 @@ pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
             start: Pc(*start),
             end: Pc(end),
             global: false,
-            ..Subprog::default()
+            signature: Some(Signature {
+                func: TypeId(FUNCTION),
+                contract: Ok(Contract::default()),
+            }),
         })
         .collect();
     Program {
@@ -178,6 +200,7 @@ pub fn link(lines: &[Line], maps: Vec<MapDef>) -> Program {
         kfuncs: Vec::new(),
         license: Some("GPL".into()),
         object: "test".into(),
+        types: Some(types()),
         xdp_programs: Vec::new(),
         ..Program::default()
     }

@@ -769,7 +769,8 @@ fn callback_cases() -> Vec<Case> {
         case("callback writes beyond the caller's frame", Refuses("BL0324"), looping(3, &beyond)),
         case("callback returns 2", Refuses("BL0355"), looping(3, &result)),
         case("callback stores a stack pointer", Refuses("BL0330"), looping(3, &spoiled)),
-        with_maps(case("callback's index in bounds", Accepts, index(8)), data()),
+        // Linux does not bound the index by the number of runs.
+        differing(with_maps(case("callback's index in bounds", Accepts, index(8)), data())),
         with_maps(case("callback's index out of bounds", Refuses("BL0323"), index(9)), data()),
     ]
 }

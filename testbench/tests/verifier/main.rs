@@ -2,6 +2,8 @@
 
 mod asm;
 mod cases;
+mod cases_helpers;
+mod cases_objects;
 mod exec;
 mod kernel;
 mod objects;
