@@ -1,6 +1,6 @@
 //! The short run of the fuzz targets: old findings, then mutated seeds, the same on every machine.
 //!
-//! `BEELINE_FUZZ_RUNS` sets the number of runs of each target; `BEELINE_FUZZ_SEED` the random numbers. Coverage-guided runs: `docs/fuzzing.md`.
+//! `BEELINE_FUZZ_INPUT` names one input to run instead. `BEELINE_FUZZ_RUNS` sets the number of runs of each target; `BEELINE_FUZZ_SEED` the random numbers. Coverage-guided runs: `docs/fuzzing.md`.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A run that takes longer is a finding, on any machine that tests in a debug build.
-const SLOW: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(60);
 
 fn number(variable: &str) -> Option<usize> {
     std::env::var(variable).ok()?.parse().ok()
@@ -36,6 +36,9 @@ fn run(target: &Target, input: &[u8]) {
 
 fn check(name: &str, runs: usize) {
     let target = Target::named(name).unwrap();
+    if let Some(file) = std::env::var_os("BEELINE_FUZZ_INPUT") {
+        return run(target, &std::fs::read(file).unwrap());
+    }
     let mut old: Vec<PathBuf> = std::fs::read_dir(folder().join("regressions").join(name))
         .into_iter()
         .flatten()

@@ -13,6 +13,7 @@ impl Lift<'_> {
         if self.pointer_alu(op, width, dst, src) {
             return;
         }
+        self.refuse_address_arithmetic(op, width, dst, src);
         let bits = width.bits();
         let (a, b) = (self.reg(dst), self.operand(src));
         let (a, b) = (self.b.extract(a, 0, bits), self.b.extract(b, 0, bits));
@@ -80,6 +81,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn neg(&mut self, width: Width, dst: Reg) {
+        self.refuse_address(dst);
         let a = self.reg(dst);
         let a = self.b.extract(a, 0, width.bits());
         let zero = self.b.iconst(0, width.bits());
@@ -90,6 +92,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn mov_sx(&mut self, width: Width, dst: Reg, src: Reg, bits: u8) {
+        self.refuse_address(src);
         let a = self.reg(src);
         let low = self.b.extract(a, 0, bits);
         let signed = self.b.sext(low, width.bits());
@@ -98,6 +101,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn swap(&mut self, swap: Swap, dst: Reg, bits: u8) {
+        self.refuse_address(dst);
         let a = self.reg(dst);
         let low = self.b.extract(a, 0, bits);
         let swapped = match swap {
@@ -176,6 +180,49 @@ impl Lift<'_> {
         }
         let zero = self.b.iconst(0, 1);
         Some(self.b.cmp(CmpOp::Eq, is_null, zero))
+    }
+
+    /// What Linux lets a privileged program do with the number that a pointer is. A distance between two pointers into the
+    /// same memory is one here too; anything else depends on addresses, which exist in software only.
+    fn refuse_address_arithmetic(&mut self, op: AluOp, width: Width, dst: Reg, src: Operand) {
+        let fact = |r: Reg| self.fact(r);
+        let region = |r: Reg| match fact(r) {
+            RegFact::Ptr { kind: PtrKind::PacketEnd | PtrKind::PacketMeta, .. } => {
+                Some(PtrKind::Packet)
+            }
+            RegFact::Ptr { kind, .. } => Some(kind),
+            _ => None,
+        };
+        let first = if op == AluOp::Mov { None } else { region(dst) };
+        let second = match src {
+            Operand::Reg(r) => region(r),
+            Operand::Imm(_) => None,
+        };
+        let wide = width == Width::W64;
+        let fine = match (first, second) {
+            (None, None) => true,
+            (Some(a), Some(b)) => op == AluOp::Sub && a == b,
+            (Some(_), None) => wide && matches!(op, AluOp::Add | AluOp::Sub),
+            (None, Some(_)) => wide && matches!(op, AluOp::Add | AluOp::Mov),
+        };
+        if !fine {
+            self.refuse_number_of_pointer();
+        }
+    }
+
+    /// Refuses an operation on the number in `r` if it is a pointer's.
+    fn refuse_address(&mut self, r: Reg) {
+        if matches!(self.fact(r), RegFact::Ptr { .. }) {
+            self.refuse_number_of_pointer();
+        }
+    }
+
+    fn refuse_number_of_pointer(&mut self) {
+        self.refuse(
+            "BL0404",
+            "arithmetic with a pointer's numeric value".to_string(),
+            "add numbers to pointers and subtract pointers into the same memory only",
+        );
     }
 
     /// Only pointers into the packet have offsets that compare like their addresses.
