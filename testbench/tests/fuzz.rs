@@ -79,7 +79,7 @@ fn btf() {
 
 #[test]
 fn bytecode() {
-    check("bytecode", 10_000);
+    check("bytecode", 6_000);
 }
 
 #[test]

@@ -81,8 +81,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn neg(&mut self, width: Width, dst: Reg) {
-        self.refuse_address(dst);
-        let a = self.reg(dst);
+        let a = self.number(dst);
         let a = self.b.extract(a, 0, width.bits());
         let zero = self.b.iconst(0, width.bits());
         let result = self.b.bin(BinOp::Sub, zero, a);
@@ -92,8 +91,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn mov_sx(&mut self, width: Width, dst: Reg, src: Reg, bits: u8) {
-        self.refuse_address(src);
-        let a = self.reg(src);
+        let a = self.number(src);
         let low = self.b.extract(a, 0, bits);
         let signed = self.b.sext(low, width.bits());
         let wide = self.b.zext(signed, 64);
@@ -101,8 +99,7 @@ impl Lift<'_> {
     }
 
     pub(super) fn swap(&mut self, swap: Swap, dst: Reg, bits: u8) {
-        self.refuse_address(dst);
-        let a = self.reg(dst);
+        let a = self.number(dst);
         let low = self.b.extract(a, 0, bits);
         let swapped = match swap {
             Swap::ToLe => low,
@@ -210,17 +207,18 @@ impl Lift<'_> {
         }
     }
 
-    /// Refuses an operation on the number in `r` if it is a pointer's.
-    fn refuse_address(&mut self, r: Reg) {
+    /// The number in `r`; refuses if it is a pointer's.
+    pub(super) fn number(&mut self, r: Reg) -> Value {
         if matches!(self.fact(r), RegFact::Ptr { .. }) {
             self.refuse_number_of_pointer();
         }
+        self.reg(r)
     }
 
     fn refuse_number_of_pointer(&mut self) {
         self.refuse(
             "BL0404",
-            "arithmetic with a pointer's numeric value".to_string(),
+            "use of a pointer's numeric value".to_string(),
             "add numbers to pointers and subtract pointers into the same memory only",
         );
     }

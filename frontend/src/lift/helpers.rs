@@ -144,7 +144,7 @@ impl Lift<'_> {
 
     /// `bpf_redirect(ifindex, flags)`: no flags are allowed.
     fn redirect(&mut self) -> Value {
-        let (ifindex, flags) = (self.reg(R1), self.reg(R2));
+        let (ifindex, flags) = (self.number(R1), self.number(R2));
         let ifindex = self.low_word(ifindex);
         let zero = self.b.iconst(0, 64);
         let ok = self.b.cmp(CmpOp::Eq, flags, zero);
@@ -183,7 +183,7 @@ impl Lift<'_> {
             );
             return None;
         }
-        let (key, fallback) = (self.reg(R2), self.reg(R3));
+        let (key, fallback) = (self.number(R2), self.number(R3));
         let key32 = self.b.extract(key, 0, 32);
         let op = Op::MapLookup { map, key: vec![key32] };
         let entry = self.b.emit(op, Ty::Entry(map));
@@ -209,7 +209,7 @@ impl Lift<'_> {
 
     /// A signed 32-bit argument.
     fn signed_arg(&mut self, r: Reg) -> Value {
-        let v = self.reg(r);
+        let v = self.number(r);
         let low = self.b.extract(v, 0, 32);
         self.b.sext(low, 64)
     }
@@ -287,7 +287,7 @@ impl Lift<'_> {
     /// ones' complement sums folded to 16 bits.
     fn csum_diff(&mut self) -> Option<Value> {
         let (from_size, to_size) = (self.constant_size(R2)?, self.constant_size(R4)?);
-        let seed = self.reg(R5);
+        let seed = self.number(R5);
         let seed = self.low_word(seed);
         let mask = self.b.iconst(0xffff_ffff, 64);
         let total = match (from_size, to_size) {

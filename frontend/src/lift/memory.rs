@@ -301,9 +301,9 @@ impl Lift<'_> {
             return;
         };
         let bytes = size.bytes() as u8;
-        let wide = self.reg(src);
+        let wide = self.number(src);
         let value = self.b.extract(wide, 0, bytes * 8);
-        let r0 = self.reg(Reg::R0);
+        let r0 = self.number(Reg::R0);
         let expected = (op == AtomicOp::CmpXchg).then(|| self.b.extract(r0, 0, bytes * 8));
         let old = match place {
             Place::Map { map, entry, off, bounds } => {
