@@ -165,7 +165,7 @@ pub(crate) struct Run {
     /// Capture to replay (pcap or pcapng)
     #[arg(long, value_name = "IN")]
     pub(crate) pcap: PathBuf,
-    /// Engine: interp, pipeline or rtl
+    /// Engine: interp, kernel, pipeline or rtl
     #[arg(long, value_name = "E", default_value = "interp")]
     pub(crate) engine: String,
     /// Write the packets that leave
@@ -192,7 +192,7 @@ pub(crate) struct Equiv {
         long,
         value_name = "E,E,...",
         value_delimiter = ',',
-        default_value = "interp,pipeline,rtl"
+        default_value = "interp,kernel,pipeline,rtl"
     )]
     pub(crate) engines: Vec<String>,
     /// Write a JUnit report

@@ -5,7 +5,7 @@ use beeline_sim::outcome::Action;
 use beeline_sim::Redirect;
 use beeline_testbench::area::Area;
 use beeline_testbench::capture::Trace;
-use beeline_testbench::engine::{Entry, Job, PacketRecord, Record};
+use beeline_testbench::engine::{EngineKind, Entry, Job, PacketRecord, Record};
 use beeline_testbench::equiv::{hexdump, Divergence, Mismatch, Report, Status};
 use beeline_testbench::estimate::{Rates, Spread};
 use beeline_testbench::flow::Compiled;
@@ -22,7 +22,10 @@ fn action_counts(record: &Record) -> Vec<(&'static str, usize)> {
     ACTIONS
         .into_iter()
         .map(|a| {
-            let n = record.packets.iter().filter(|p| p.outcome.exit.action() == a).count();
+            let run = |(n, _): &(usize, _)| !record.unseen.not_run.contains(n);
+            let of_action = |p: &PacketRecord| p.outcome.exit.action() == a;
+            let packets = record.packets.iter().enumerate().filter(run);
+            let n = packets.filter(|(_, p)| of_action(p)).count();
             (a.name(), n)
         })
         .filter(|(_, n)| *n > 0)
@@ -68,7 +71,9 @@ fn packet_json(program: &Program, index: usize, packet: &PacketRecord) -> Value 
 /// `run --json`: a line for each packet and each of its events, each map that has entries, and a summary.
 pub(crate) fn run_json(job: &Job<'_>, record: &Record) {
     let program = job.program.program();
-    for (p, r) in job.trace.packets.iter().zip(&record.packets) {
+    let run = |(n, _): &(usize, _)| !record.unseen.not_run.contains(n);
+    let packets = job.trace.packets.iter().zip(&record.packets).enumerate();
+    for (_, (p, r)) in packets.filter(run) {
         println!("{}", packet_json(program, p.index, r));
         for (map, bytes) in &r.events {
             let (map, data) = (job.map_name(*map), to_hex(bytes));
@@ -224,6 +229,9 @@ pub(crate) fn equiv_text(c: &Compared<'_>) {
             eprintln!("{engine}: {text}");
         }
     }
+    for (engine, notice) in c.report.notices() {
+        eprintln!("notice: {engine}: {notice}");
+    }
 }
 
 /// `equiv --json`: one object for each capture.
@@ -250,6 +258,11 @@ pub(crate) fn equiv_json(c: &Compared<'_>) {
         .collect();
     if !notes.is_empty() {
         object["notes"] = Value::Object(notes);
+    }
+    let notice = |(engine, text)| json!({ "engine": EngineKind::name(engine), "text": text });
+    let notices: Vec<Value> = c.report.notices().map(notice).collect();
+    if !notices.is_empty() {
+        object["notices"] = notices.into();
     }
     println!("{object}");
 }
@@ -285,6 +298,10 @@ pub(crate) fn junit(results: &[Compared<'_>]) -> String {
                     let _ = writeln!(xml, "    <testcase {case}/>");
                 }
             }
+        }
+        for (engine, notice) in c.report.notices() {
+            let text = escape(&format!("notice: {engine}: {notice}"));
+            let _ = writeln!(xml, "    <system-out>{text}</system-out>");
         }
         xml.push_str("  </testsuite>\n");
     }

@@ -145,6 +145,11 @@ impl MapSet {
         &self.maps[map].def.name
     }
 
+    /// Definition of a map, as it was made.
+    pub fn def(&self, map: usize) -> &MapDef {
+        &self.maps[map].def
+    }
+
     /// Kind of a map.
     pub fn kind(&self, map: usize) -> MapKind {
         self.maps[map].def.kind

@@ -28,8 +28,12 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
     let record = engine::run(kind, &job).map_err(|e| match e {
         EngineError::Skipped(why) => Failure::Unusable(format!("engine {kind}: {why}")),
         EngineError::Input(m) => Failure::Unusable(m),
+        EngineError::Refused(d) => Failure::Rejected(vec![*d]),
         EngineError::Internal(m) => Failure::Internal(m),
     })?;
+    for notice in &record.unseen.notices {
+        eprintln!("notice: {kind}: {notice}");
+    }
     if let Some(out) = &args.out {
         let leaving = trace.packets.iter().zip(&record.packets).filter_map(|(p, r)| {
             let leaves = r.outcome.exit.action().leaves();

@@ -44,7 +44,7 @@ pub fn blame(job: &Job<'_>, divergence: &Divergence) -> Option<Blame> {
         index: job.trace.packets[position].index,
         role,
         place: job.program.program().place(step),
-        form: first_wrong_form(job, position),
+        form: divergence.engine.needs_hardware().then(|| first_wrong_form(job, position)).flatten(),
     })
 }
 

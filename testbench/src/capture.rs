@@ -34,6 +34,14 @@ pub struct Trace {
     pub notices: Vec<String>,
 }
 
+impl Trace {
+    /// The packets at `positions`, in that order.
+    pub fn only(&self, positions: &[usize]) -> Trace {
+        let packets = positions.iter().map(|n| self.packets[*n].clone()).collect();
+        Trace { packets, notices: Vec::new() }
+    }
+}
+
 /// Why a capture cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {

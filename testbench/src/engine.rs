@@ -6,7 +6,9 @@ use crate::map_file::{self, MapFile};
 use crate::pacing::Pacing;
 use crate::tail_calls::TailCalls;
 use beeline_frontend::facts::VerifiedProgram;
+use beeline_ir::Diagnostic;
 use beeline_sim::{Exit, Outcome};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The engines of `--engines`.
@@ -14,6 +16,8 @@ use std::fmt;
 pub enum EngineKind {
     /// The bytecode interpreter: the reference.
     Interp,
+    /// The running Linux kernel.
+    Kernel,
     /// The cycle-level simulator of the staged pipeline.
     Pipeline,
     /// The generated Verilog under Verilator.
@@ -22,12 +26,14 @@ pub enum EngineKind {
 
 impl EngineKind {
     /// All, in the order in which they run.
-    pub const ALL: [EngineKind; 3] = [EngineKind::Interp, EngineKind::Pipeline, EngineKind::Rtl];
+    pub const ALL: [EngineKind; 4] =
+        [EngineKind::Interp, EngineKind::Kernel, EngineKind::Pipeline, EngineKind::Rtl];
 
     /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             EngineKind::Interp => "interp",
+            EngineKind::Kernel => "kernel",
             EngineKind::Pipeline => "pipeline",
             EngineKind::Rtl => "rtl",
         }
@@ -40,7 +46,7 @@ impl EngineKind {
 
     /// True if the engine runs the hardware form, which must then exist.
     pub fn needs_hardware(self) -> bool {
-        self != EngineKind::Interp
+        matches!(self, EngineKind::Pipeline | EngineKind::Rtl)
     }
 }
 
@@ -113,6 +119,23 @@ pub struct Record {
     pub maps: Vec<Vec<Entry>>,
     /// Cycles from the first beat offered to the last packet gone, for engines with a clock.
     pub cycles: Option<u64>,
+    /// What of this must not be compared.
+    pub unseen: Unseen,
+}
+
+/// What an engine cannot show, or what in its record stems from other surroundings than the trace's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Redirect targets: only the action is known.
+    pub redirects: bool,
+    /// The order of events in different maps; and events of perf event arrays have up to 7 bytes of padding.
+    pub event_order: bool,
+    /// Positions of packets that were not run; their outcome means nothing.
+    pub not_run: BTreeSet<usize>,
+    /// Numbers of maps whose content is not compared.
+    pub maps: BTreeSet<usize>,
+    /// What users are told about this, one sentence each.
+    pub notices: Vec<String>,
 }
 
 /// Why an engine gave no result.
@@ -124,6 +147,9 @@ pub enum EngineError {
     /// The input cannot be used with this engine.
     #[error("{0}")]
     Input(String),
+    /// The engine has a verifier of its own, and it refuses the program.
+    #[error("{0}")]
+    Refused(Box<Diagnostic>),
     /// A defect: of Beeline, or of a tool.
     #[error("internal error: {0}")]
     Internal(String),
@@ -136,6 +162,7 @@ pub enum EngineError {
 pub fn run(engine: EngineKind, job: &Job<'_>) -> Result<Record, EngineError> {
     match engine {
         EngineKind::Interp => crate::interp::run(job),
+        EngineKind::Kernel => crate::kernel::run(job),
         EngineKind::Pipeline => crate::pipeline::run(job),
         EngineKind::Rtl => crate::rtl::run(job),
     }

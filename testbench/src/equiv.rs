@@ -2,8 +2,11 @@
 
 use crate::blame::{blame, Blame};
 use crate::engine::{self, EngineError, EngineKind, Entry, Event, Job, PacketRecord, Record};
+use crate::kernel;
 use crate::map_file::to_hex;
+use beeline_ir::map::MapKind;
 use beeline_sim::outcome::{compare, Difference};
+use beeline_sim::{Exit, Outcome};
 use std::fmt;
 
 /// First point at which an engine differs from the one it is held to.
@@ -44,6 +47,18 @@ pub enum Mismatch {
         /// The engine's.
         right: (u64, u64),
     },
+}
+
+impl Divergence {
+    /// Translates positions in a part of a trace to those in the whole, of which it has the packets at `kept`.
+    fn move_to(&mut self, kept: &[usize]) {
+        if let Mismatch::Packet { position, .. } = &mut self.what {
+            *position = kept[*position];
+        }
+        if let Some(blame) = &mut self.blame {
+            blame.position = kept[blame.position];
+        }
+    }
 }
 
 impl fmt::Display for Mismatch {
@@ -93,6 +108,12 @@ impl Report {
         self.engines.iter().all(|(_, s)| !matches!(s, Status::Diverged(_) | Status::Failed(_)))
     }
 
+    /// What of the results could not be compared, by engine.
+    pub fn notices(&self) -> impl Iterator<Item = (EngineKind, &str)> {
+        let unseen = self.records.iter().map(|r| (r.0, &r.1.unseen));
+        unseen.flat_map(|(e, u)| u.notices.iter().map(move |n| (e, n.as_str())))
+    }
+
     /// The record of `engine`, if it ran.
     pub fn record(&self, engine: EngineKind) -> Option<&Record> {
         self.records.iter().find(|(e, _)| *e == engine).map(|(_, r)| r)
@@ -106,18 +127,74 @@ pub fn equiv(engines: &[EngineKind], job: &Job<'_>) -> Report {
         Report { engines: Vec::new(), records: Vec::new(), packets: job.trace.packets.len() };
     let others = engines.iter().copied().filter(|e| *e != EngineKind::Interp);
     for kind in std::iter::once(EngineKind::Interp).chain(others) {
-        let status = match engine::run(kind, job) {
-            Ok(record) => {
-                let status = judge(kind, &record, &report.records, job);
-                report.records.push((kind, record));
-                status
-            }
-            Err(EngineError::Skipped(why)) => Status::Skipped(why),
-            Err(e) => Status::Failed(e),
+        let status = match kind {
+            EngineKind::Kernel => against_kernel(job, &mut report),
+            _ => run_and_judge(kind, job, &mut report.records),
         };
         report.engines.push((kind, status));
     }
     report
+}
+
+/// Runs `job` on `kind`, compares with the `records` so far, and adds the new one.
+fn run_and_judge(
+    kind: EngineKind,
+    job: &Job<'_>,
+    records: &mut Vec<(EngineKind, Record)>,
+) -> Status {
+    match engine::run(kind, job) {
+        Ok(record) => {
+            let status = judge(kind, &record, records, job);
+            records.push((kind, record));
+            status
+        }
+        Err(EngineError::Skipped(why)) => Status::Skipped(why),
+        Err(e) => Status::Failed(e),
+    }
+}
+
+/// As [`run_and_judge`] for the kernel. Packets on which the trace does not decide what it does are left out, for it and for
+/// the interpreter, which is run once more without them; so everything else can be compared, maps too.
+fn against_kernel(job: &Job<'_>, report: &mut Report) -> Status {
+    let (kept, notices) = kernel::comparable(job);
+    if kept.len() == job.trace.packets.len() {
+        return run_and_judge(EngineKind::Kernel, job, &mut report.records);
+    }
+    if kept.is_empty() {
+        return Status::Skipped(format!("nothing can be compared: {}", notices.join("; ")));
+    }
+    let trace = job.trace.only(&kept);
+    let small = Job { trace: &trace, ..*job };
+    let mut records = Vec::new();
+    let reference = run_and_judge(EngineKind::Interp, &small, &mut records);
+    if !matches!(reference, Status::Reference) {
+        return reference;
+    }
+    let mut status = run_and_judge(EngineKind::Kernel, &small, &mut records);
+    if let Status::Diverged(d) = &mut status {
+        d.move_to(&kept);
+    }
+    let of_kernel = records.pop().filter(|(kind, _)| *kind == EngineKind::Kernel);
+    report.records.extend(of_kernel.map(|(kind, r)| (kind, spread(r, &kept, job, notices))));
+    status
+}
+
+/// `record`, of the packets at the positions `kept`, as one of all packets of `job`.
+fn spread(record: Record, kept: &[usize], job: &Job<'_>, notices: Vec<String>) -> Record {
+    let nothing = || PacketRecord {
+        outcome: engine::dropped(Exit { code: 0, redirect: None }),
+        events: Vec::new(),
+        cycles: None,
+    };
+    let mut packets: Vec<_> = job.trace.packets.iter().map(|_| nothing()).collect();
+    let mut unseen = record.unseen;
+    unseen.not_run = (0..packets.len()).collect();
+    for (n, packet) in kept.iter().zip(record.packets) {
+        packets[*n] = packet;
+        unseen.not_run.remove(n);
+    }
+    unseen.notices.splice(0..0, notices);
+    Record { packets, unseen, ..record }
 }
 
 fn judge(
@@ -152,11 +229,22 @@ fn judge(
     Status::Equal
 }
 
-/// First difference in packets (with their events), then in maps.
+/// First difference in packets (with their events), then in maps, but for what either side could not see.
 pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<Mismatch> {
+    let (l_unseen, r_unseen) = (&left.unseen, &right.unseen);
     for (position, (l, r)) in left.packets.iter().zip(&right.packets).enumerate() {
-        let events = || compare_events(&l.events, &r.events, job);
-        if let Some(difference) = compare(&l.outcome, &r.outcome).or_else(events) {
+        if l_unseen.not_run.contains(&position) || r_unseen.not_run.contains(&position) {
+            continue;
+        }
+        let outcomes = || match l_unseen.redirects || r_unseen.redirects {
+            true => compare(&without_target(&l.outcome), &without_target(&r.outcome)),
+            false => compare(&l.outcome, &r.outcome),
+        };
+        let events = || match l_unseen.event_order || r_unseen.event_order {
+            true => compare_events_by_map(&l.events, &r.events, job),
+            false => compare_events(&l.events, &r.events, job),
+        };
+        if let Some(difference) = outcomes().or_else(events) {
             let index = job.trace.packets[position].index;
             return Some(Mismatch::Packet { position, index, difference });
         }
@@ -166,9 +254,17 @@ pub fn compare_records(left: &Record, right: &Record, job: &Job<'_>) -> Option<M
     }
     let none = Vec::new();
     (0..left.maps.len().max(right.maps.len())).find_map(|n| {
+        if l_unseen.maps.contains(&n) || r_unseen.maps.contains(&n) {
+            return None;
+        }
         let (l, r) = (left.maps.get(n).unwrap_or(&none), right.maps.get(n).unwrap_or(&none));
         compare_entries(job.map_name(n), l, r).map(Mismatch::Map)
     })
+}
+
+fn without_target(outcome: &Outcome) -> Outcome {
+    let exit = Exit { redirect: None, ..outcome.exit };
+    Outcome { exit, bytes: outcome.bytes.clone() }
 }
 
 /// First unequal event of a packet.
@@ -179,6 +275,31 @@ fn compare_events(left: &[Event], right: &[Event], job: &Job<'_>) -> Option<Diff
         Some((job.map_name(*map).to_string(), bytes.clone()))
     };
     Some(Difference::Event { position, left: named(left), right: named(right) })
+}
+
+/// As [`compare_events`], where the order counts within each map only, and perf events may be padded on either side.
+fn compare_events_by_map(left: &[Event], right: &[Event], job: &Job<'_>) -> Option<Difference> {
+    let mut sides = [left.to_vec(), right.to_vec()];
+    sides.iter_mut().for_each(|s| s.sort_by_key(|(map, _)| *map));
+    let [l, r] = &mut sides;
+    let perf = |map: usize| {
+        job.program.program().maps.get(map).is_some_and(|m| m.kind == MapKind::PerfEventArray)
+    };
+    for ((l_map, l_bytes), (r_map, r_bytes)) in l.iter_mut().zip(r.iter_mut()) {
+        if *l_map == *r_map && perf(*l_map) {
+            unpad(l_bytes, r_bytes);
+        }
+    }
+    compare_events(l, r, job)
+}
+
+/// Cuts the longer of two samples to the length of the shorter, if it is as long as Linux makes it: with the four bytes of
+/// its length, a multiple of 8.
+fn unpad(l: &mut Vec<u8>, r: &mut Vec<u8>) {
+    let (short, long) = if l.len() < r.len() { (l, r) } else { (r, l) };
+    if long.len() == (short.len() + 4).next_multiple_of(8) - 4 {
+        long.truncate(short.len());
+    }
 }
 
 /// First unequal entry of two dumps, each sorted by key.
@@ -222,6 +343,20 @@ pub fn hexdump(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padding_of_perf_events_is_what_linux_adds() {
+        let lengths = |l: usize, r: usize| {
+            let (mut l, mut r) = (vec![1; l], vec![1; r]);
+            unpad(&mut l, &mut r);
+            (l.len(), r.len())
+        };
+        assert_eq!(lengths(8, 12), (8, 8));
+        assert_eq!(lengths(12, 9), (9, 9));
+        assert_eq!(lengths(4, 4), (4, 4));
+        assert_eq!(lengths(8, 16), (8, 16), "more than padding");
+        assert_eq!(lengths(8, 9), (8, 9), "not where Linux pads to");
+    }
 
     #[test]
     fn entries_are_compared_by_key() {

@@ -99,7 +99,7 @@ mod tests {
                 cycles: Some((n, n + 14)),
             })
             .collect();
-        let r = rates(&trace, &Record { packets, maps: vec![], cycles: Some(114) }, 250);
+        let r = rates(&trace, &Record { packets, cycles: Some(114), ..Record::default() }, 250);
         assert_eq!((r.packets, r.cycles, r.cycles_per_packet), (100, 100, 1.0));
         assert!((r.mpps - 250.0).abs() < 1e-9 && (r.gbps - 168.0).abs() < 1e-9);
         assert!((r.line_rate_mpps - 148.809).abs() < 1e-2);

@@ -32,7 +32,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
         });
     }
     let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
-    Ok(Record { packets, maps, cycles: None })
+    Ok(Record { packets, maps, ..Record::default() })
 }
 
 /// The interpreter that `make` makes of the program of `job`, with the programs that its tail calls reach and the host's tables.

@@ -52,7 +52,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
         })
         .collect();
     let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
-    Ok(Record { packets, maps, cycles: Some(run.cycles) })
+    Ok(Record { packets, maps, cycles: Some(run.cycles), ..Record::default() })
 }
 
 /// The pattern that `job` asks for.

@@ -32,7 +32,7 @@ const EXAMPLES: [&str; 9] = [
 /// Seeds of gaps and back-pressure for each example.
 const PACING_SEEDS: u64 = 20;
 
-const ENGINES: [EngineKind; 3] = EngineKind::ALL;
+const ENGINES: [EngineKind; 4] = EngineKind::ALL;
 
 struct Example {
     name: &'static str,

@@ -16,6 +16,7 @@ const RDONLY_PROG: u32 = 1 << 7;
 pub struct KernelMap {
     fd: OwnedFd,
     def: MapDef,
+    max_entries: u32,
     /// Instances of a value.
     cpus: usize,
 }
@@ -40,11 +41,12 @@ impl KernelMap {
         let cpus = cpu::possible_cpus()?;
         let percpu =
             matches!(def.kind, MapKind::PercpuArray | MapKind::PercpuHash | MapKind::LruPercpuHash);
+        let max_entries = max_entries(def, cpus);
         let mut attr = sys::MapCreate {
             map_type: def.kind as u32,
             key_size: def.key_size,
             value_size: def.value_size,
-            max_entries: max_entries(def, cpus),
+            max_entries,
             map_flags: def.flags | if def.frozen { RDONLY_PROG } else { 0 },
             inner_map_fd: inner.as_ref().map_or(0, |m| m.fd.as_raw_fd() as u32),
             map_name: super::name(&def.name),
@@ -63,7 +65,8 @@ impl KernelMap {
             }
             _ => sys::map_create(&mut attr),
         }?;
-        let map = Self { fd, def: def.clone(), cpus: if percpu { cpus } else { 1 } };
+        let cpus = if percpu { cpus } else { 1 };
+        let map = Self { fd, def: def.clone(), max_entries, cpus };
         if let Some(content) = &def.initial {
             let mut value = content.clone();
             value.resize(def.value_size as usize, 0);
@@ -78,6 +81,11 @@ impl KernelMap {
     /// Its definition.
     pub fn def(&self) -> &MapDef {
         &self.def
+    }
+
+    /// Number of entries, as completed where the definition leaves it open.
+    pub fn max_entries(&self) -> u32 {
+        self.max_entries
     }
 
     /// The kernel's number of this map, which a lookup in a map of maps gives.
@@ -260,12 +268,12 @@ fn takes_types(kind: MapKind) -> bool {
 }
 
 /// The number of entries that the kernel is asked for, where loaders complete what the object leaves open: perf event
-/// arrays get one for each CPU, ring buffers the next size that is a power of two and a multiple of the page size.
+/// arrays get one for each CPU, ring buffers a power of two of at least a page.
 fn max_entries(def: &MapDef, cpus: usize) -> u32 {
     const PAGE: u32 = 4096;
     match (def.kind, def.max_entries) {
         (MapKind::PerfEventArray, 0) => cpus as u32,
-        (MapKind::Ringbuf, n) if n <= 1 << 31 => n.next_multiple_of(PAGE).next_power_of_two(),
+        (MapKind::Ringbuf, n) if n > 0 => n.max(PAGE).checked_next_power_of_two().unwrap_or(n),
         (_, n) => n,
     }
 }

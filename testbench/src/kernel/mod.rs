@@ -4,22 +4,36 @@
 //! |---|---|
 //! | `sys` | the system call |
 //! | `map`, `program`, `object`, `btf` | maps, programs, what programs share, and types: [`KernelMap`], [`KernelProgram`], [`KernelObject`] |
-//! | `cpu` | which CPU a run happens on |
+//! | `cpu`, `net` | where a run happens: CPU, interfaces |
+//! | `stand_in` | time and random numbers of the trace |
+//! | `fill` | the content of maps before and after |
+//! | `events`, `memory` | what programs send to user space |
+//! | `host` | which packets depend on the host: [`comparable`] |
+//! | `replay` | the engine: [`run`] |
 //!
 //! Needs Linux and root; [`available`] says whether it is there.
 
 mod btf;
 mod cpu;
+mod events;
+mod fill;
+mod host;
 mod map;
+mod memory;
+mod net;
 mod object;
 mod program;
+mod replay;
+mod stand_in;
 mod sys;
 
 pub use btf::KernelTypes;
 pub use cpu::{possible_cpus, stay_on_cpu};
+pub use host::comparable;
 pub use map::KernelMap;
 pub use object::KernelObject;
 pub use program::{Attach, KernelProgram, Refused, RunInputs, TestRun};
+pub use replay::{run, run_if};
 
 use beeline_frontend::program::Program;
 use std::io;

@@ -87,7 +87,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
             }
         })
         .collect::<Result<_, _>>()?;
-    Ok(Record { packets, maps, cycles: Some(run.cycles) })
+    Ok(Record { packets, maps, cycles: Some(run.cycles), ..Record::default() })
 }
 
 fn internal(e: model::ModelError) -> EngineError {
