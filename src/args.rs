@@ -37,6 +37,14 @@ pub(crate) struct Source {
     /// Program (function) to take, if the object has several
     #[arg(long, value_name = "P")]
     pub(crate) program: Option<String>,
+    /// Types of the kernel for CO-RE relocations: BTF, raw or in an ELF file [default: those of this machine's kernel,
+    /// and only for what differs between kernels]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) btf: Option<PathBuf>,
+    /// Configuration of the kernel for `extern ... __kconfig` variables, plain or compressed [default: that of this
+    /// machine's kernel, where the object has such variables]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kconfig: Option<PathBuf>,
     /// Resize a map; may be given several times
     #[arg(long, value_name = "NAME=N", value_parser = parse_map_entries)]
     pub(crate) map_entries: Vec<(String, u32)>,

@@ -2,6 +2,7 @@
 
 use crate::args;
 use crate::failure::Failure;
+use crate::kernel;
 use beeline_frontend::object::{LoadError, Object};
 use beeline_frontend::program::{MapDef, Program};
 use beeline_frontend::{verifier, VerifiedProgram};
@@ -20,10 +21,12 @@ fn object(source: &args::Source) -> Result<Object, Failure> {
     let name = source.object.display().to_string();
     let bytes =
         std::fs::read(&source.object).map_err(|e| Failure::unusable(format!("{name}: {e}")))?;
-    beeline_frontend::load(&bytes, &name).map_err(not_loaded)
+    let mut object = beeline_frontend::load(&bytes, &name).map_err(not_loaded)?;
+    kernel::complete(&mut object, source)?;
+    Ok(object)
 }
 
-fn not_loaded(e: LoadError) -> Failure {
+pub(crate) fn not_loaded(e: LoadError) -> Failure {
     match e {
         LoadError::Rejected(d) => Failure::Rejected(d),
         LoadError::Unusable(_) => {

@@ -200,12 +200,29 @@ pub struct Program {
     pub types: Option<Arc<ObjectTypes>>,
     /// Line info as the object has it, ascending by slot; the numbers of its strings are those of `types`.
     pub line_records: Vec<LineRecord>,
+    /// Instructions that a CO-RE relocation left without meaning; they call a helper that does not exist. Ascending.
+    pub poisoned: Vec<Poisoned>,
+}
+
+/// An instruction whose CO-RE relocation could not be resolved. It may stand only where control does not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poisoned {
+    /// The instruction.
+    pub pc: Pc,
+    /// What it wanted, and of what.
+    pub reason: String,
 }
 
 impl Program {
     /// The function that slot `pc` belongs to.
     pub fn subprog_at(&self, pc: Pc) -> Option<&Subprog> {
         self.subprogs.iter().find(|s| s.start <= pc && pc < s.end)
+    }
+
+    /// Why `pc` has no meaning, if a CO-RE relocation took it.
+    pub fn poison_at(&self, pc: Pc) -> Option<&str> {
+        let at = self.poisoned.binary_search_by_key(&pc, |p| p.pc).ok()?;
+        Some(&self.poisoned[at].reason)
     }
 
     /// Where `pc` stands, for a diagnostic: program, disassembly, C line.

@@ -400,7 +400,7 @@ fn core_relocations() {
     o.program(Some("local_type")).unwrap();
     let e = o.program(Some("kernel")).unwrap_err();
     assert_eq!((e.diagnostics()[0].code, e.exit_code()), ("BL0120", 1));
-    assert!(e.to_string().contains("`net_device`"), "{e}");
+    assert!(e.to_string().contains("`net_device.ifindex`"), "{e}");
 }
 
 #[test]

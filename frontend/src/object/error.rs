@@ -72,6 +72,10 @@ pub(crate) const CORE: &str = "BL0120";
 pub(crate) const NOT_A_FUNCTION: &str = "BL0121";
 pub(crate) const NOT_DATA: &str = "BL0122";
 pub(crate) const TOO_LARGE: &str = "BL0123";
+pub(crate) const AMBIGUOUS: &str = "BL0124";
+pub(crate) const BROKEN_CORE: &str = "BL0125";
+pub(crate) const KERNEL_TYPES: &str = "BL0126";
+pub(crate) const KCONFIG: &str = "BL0127";
 
 /// Way out for files that are damaged.
 pub(crate) const HELP_REBUILD: &str =

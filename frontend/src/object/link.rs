@@ -3,15 +3,18 @@
 //! As libbpf does: the entry function comes first, each function that is called or whose address is taken follows
 //! once. Relocations are applied to undecoded slots, maps by index; the decoder then sees a self-contained program.
 
-use super::error::{within, BROKEN_RELOCATION, EXTERN, HELP_REBUILD, NOT_A_FUNCTION, NOT_DATA};
+use super::core::{self, Resolved};
+use super::error::{
+    within, BROKEN_CORE, BROKEN_RELOCATION, EXTERN, HELP_REBUILD, NOT_A_FUNCTION, NOT_DATA,
+};
 use super::functions::Function;
 use super::maps::MapProblem;
-use super::{byte_place, relocation, signature, LoadError, Object, ProgramInfo, Purpose};
-use crate::btf::{LineInfo, TypeId};
+use super::{byte_place, kconfig, relocation, signature, LoadError, Object, ProgramInfo, Purpose};
+use crate::btf::{CoreReloc, LineInfo, TypeId};
 use crate::decode::{self, opcode as op, Fault, RawInsn};
 use crate::elf::{Reloc, SectionId, Symbol};
 use crate::insn::Pc;
-use crate::program::{LineRecord, Program, Signature, Subprog};
+use crate::program::{LineRecord, Poisoned, Program, Signature, Subprog};
 use beeline_ir::diagnostic::{Diagnostic, Place, SourceLine};
 use std::collections::BTreeMap;
 
@@ -31,6 +34,7 @@ impl Object {
             fixes: Vec::new(),
             kfuncs: Vec::new(),
             rejected: Vec::new(),
+            poisoned: Vec::new(),
         };
         linker.place(info.function);
         let mut next = 0;
@@ -38,7 +42,7 @@ impl Object {
             next = linker.relocate(next)?;
         }
         linker.fill_in_functions();
-        linker.check_core();
+        linker.apply_core();
         linker.finish(info)
     }
 
@@ -46,6 +50,18 @@ impl Object {
         let section = &self.image.sections.get(f.section)?.name;
         let ty = self.ext.func_at(section, u64::from(f.start) * RawInsn::BYTES as u64)?;
         self.signatures.get(&ty)
+    }
+
+    /// The CO-RE relocations of a slot of a section.
+    fn core_relocs_at(
+        &self,
+        (section, slot): (SectionId, u32),
+    ) -> impl Iterator<Item = &CoreReloc> {
+        let name = &self.image.sections[section].name;
+        let relocs = self.ext.core.get(name).map_or(&[][..], Vec::as_slice);
+        let offset = slot.saturating_mul(RawInsn::BYTES as u32);
+        let first = relocs.partition_point(|r| r.offset < offset);
+        relocs[first..].iter().take_while(move |r| r.offset == offset)
     }
 
     fn is_kernel_symbol(&self, name: &str) -> bool {
@@ -70,6 +86,7 @@ struct Linker<'a> {
     fixes: Vec<(usize, Pc)>,
     kfuncs: Vec<String>,
     rejected: Vec<Diagnostic>,
+    poisoned: Vec<Poisoned>,
 }
 
 impl<'a> Linker<'a> {
@@ -210,6 +227,16 @@ impl<'a> Linker<'a> {
 
     fn extern_address(&mut self, at: usize, symbol: &Symbol) -> Result<(), Diagnostic> {
         let name = &symbol.name;
+        if let Some(v) = self.object.kconfig.iter().find(|v| v.name == *name) {
+            if !v.resolved && !symbol.weak {
+                let d = kconfig::missing(name, self.object.kconfig_source.as_deref());
+                return Err(d.at(self.place_of(at)));
+            }
+            let map = self.object.kconfig_map as i32;
+            let at_addend = v.offset.wrapping_add(self.raw[at].imm as u32);
+            self.set_imm64(at, op::IMM64_MAP_INDEX_VALUE, map, at_addend as i32);
+            return Ok(());
+        }
         if symbol.weak {
             // A weak symbol that nobody defines has address 0; programs test for that.
             self.set_imm64(at, op::IMM64_VALUE, 0, 0);
@@ -245,20 +272,41 @@ impl<'a> Linker<'a> {
         }
     }
 
-    /// Refuses CO-RE relocations that only a running kernel could answer.
-    fn check_core(&mut self) {
-        let (image, ext) = (&self.object.image, &self.object.ext);
-        let Some(btf) = self.object.btf() else { return };
+    /// Resolves the CO-RE relocations.
+    fn apply_core(&mut self) {
+        let object = self.object;
+        let Some(btf) = object.btf() else { return };
         for at in 0..self.raw.len() {
-            let (section, slot) = self.origin[at];
-            let Some(relocs) = ext.core.get(&image.sections[section].name) else { continue };
-            let offset = slot * RawInsn::BYTES as u32;
-            let first = relocs.partition_point(|r| r.offset < offset);
-            for r in relocs[first..].iter().take_while(|r| r.offset == offset) {
-                let problem = super::core::check(btf, r);
-                self.rejected.extend(problem.map(|d| d.at(self.place_of(at))));
+            for r in object.core_relocs_at(self.origin[at]) {
+                if self.raw[at].imm == core::POISON && self.raw[at].opcode == CALL {
+                    break;
+                }
+                let fault = match object.targets.resolve(btf, r) {
+                    Ok(resolved) => self.apply_resolved(at, resolved),
+                    Err(d) => Some(d),
+                };
+                self.rejected.extend(fault.map(|d| d.at(self.place_of(at))));
             }
         }
+    }
+
+    fn apply_resolved(&mut self, at: usize, resolved: Resolved) -> Option<Diagnostic> {
+        let slots = &mut self.raw[at..];
+        let reason = match resolved {
+            Resolved::Unchanged => return None,
+            Resolved::Poisoned(what) => what,
+            Resolved::Patched { from, to, width } => match core::patch(slots, from, to, width) {
+                Ok(true) => return None,
+                Ok(false) => "a field whose size there no load or store makes up for".into(),
+                Err(why) => {
+                    let message = format!("malformed CO-RE relocation: {why}");
+                    return Some(Diagnostic::error(BROKEN_CORE, message).help(HELP_REBUILD));
+                }
+            },
+        };
+        let poisoned = (at..at + core::poison(slots)).map(|at| Pc(at as u32));
+        self.poisoned.extend(poisoned.map(|pc| Poisoned { pc, reason: reason.clone() }));
+        None
     }
 
     fn line_of(&self, at: usize) -> Option<SourceLine> {
@@ -347,6 +395,7 @@ impl<'a> Linker<'a> {
             xdp_programs: self.object.xdp_programs(),
             types: self.object.types.clone(),
             line_records,
+            poisoned: self.poisoned,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod core;
 pub(crate) mod error;
 pub(crate) mod functions;
+mod kconfig;
 mod link;
 mod maps;
 mod select;
@@ -10,8 +11,10 @@ mod signature;
 mod special;
 mod types;
 
+pub use self::core::KernelTypes;
 pub use error::LoadError;
 pub use functions::{ProgramInfo, Purpose};
+pub use kconfig::KernelConfig;
 pub use types::ObjectTypes;
 
 use crate::btf::{Btf, BtfExt, TypeId};
@@ -55,6 +58,11 @@ pub struct Object {
     image: Image,
     functions: Vec<Function>,
     map_places: Vec<maps::MapPlace>,
+    targets: core::Targets,
+    /// Variables of the kernel's configuration, the map that holds them, and where their values come from.
+    kconfig: Vec<kconfig::Variable>,
+    kconfig_map: usize,
+    kconfig_source: Option<String>,
 }
 
 /// Reads the object file `bytes`; `name` is used in messages.
@@ -65,7 +73,13 @@ pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
     check_relocation_types(&image)?;
     let functions = functions::functions(&image)?;
     let programs = functions::programs(&image, &functions);
-    let (maps, map_places) = maps::read(&image, btf, &functions)?;
+    let (mut maps, map_places) = maps::read(&image, btf, &functions)?;
+    let kconfig_map = maps.len();
+    let mut kconfig = Vec::new();
+    if let Some((map, variables)) = btf.and_then(kconfig::map) {
+        maps.push(map);
+        kconfig = variables;
+    }
     Ok(Object {
         name: name.into(),
         programs,
@@ -77,6 +91,10 @@ pub fn load(bytes: &[u8], name: &str) -> Result<Object, LoadError> {
         image,
         functions,
         map_places,
+        targets: core::Targets::default(),
+        kconfig,
+        kconfig_map,
+        kconfig_source: None,
     })
 }
 
@@ -84,6 +102,35 @@ impl Object {
     /// Line info, function info and CO-RE relocations, as the file has them (before linking).
     pub fn btf_ext(&self) -> &BtfExt {
         &self.ext
+    }
+
+    /// Some CO-RE relocation asks for what only a kernel's types can tell.
+    pub fn needs_kernel_types(&self) -> bool {
+        let Some(btf) = self.btf() else { return false };
+        let mut relocs = self.ext.core.values().flatten();
+        relocs.any(|r| self.targets.needs_kernel(btf, r))
+    }
+
+    /// Resolves CO-RE relocations against `types`. If they are `preferred`, also what no kernel changes, such as packet
+    /// headers, is taken from them.
+    pub fn use_kernel_types(&mut self, types: Arc<KernelTypes>, preferred: bool) {
+        self.targets = core::Targets { kernel: Some(types), preferred };
+    }
+
+    /// Some variable stands for the kernel's configuration.
+    pub fn needs_kernel_config(&self) -> bool {
+        !self.kconfig.is_empty()
+    }
+
+    /// Gives the variables that stand for the kernel's configuration their values.
+    ///
+    /// # Errors
+    /// A value that the variable's type cannot hold.
+    pub fn use_kernel_config(&mut self, config: &KernelConfig) -> Result<(), LoadError> {
+        let map = self.maps.get_mut(self.kconfig_map).and_then(|m| m.initial.as_mut());
+        let Some(value) = map.filter(|_| !self.kconfig.is_empty()) else { return Ok(()) };
+        self.kconfig_source = Some(config.name.clone());
+        kconfig::fill(&self.name, &mut self.kconfig, value, config)
     }
 
     /// Types of the object, as it declares them.

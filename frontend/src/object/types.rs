@@ -4,6 +4,7 @@
 //! variables in them, and declarations of what the kernel defines. The same is done here as in libbpf, so that
 //! the numbers of types and strings stay as they are; new ones are appended.
 
+use super::kconfig;
 use crate::btf::{Btf, BtfError};
 use crate::elf::{Image, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ pub(super) fn complete(raw: &[u8], image: &Image) -> Result<ObjectTypes, BtfErro
     let raw: Arc<[u8]> = match Editor::new(raw) {
         Some(mut editor) => {
             editor.complete(image);
+            editor.complete_kconfig(&btf);
             editor.finish().into()
         }
         None => raw.into(),
@@ -209,6 +211,27 @@ impl Editor {
             self.set_entry(entry, var, 4 * i as u32, 4);
         }
         self.set(at + 8, 4 * vars as u32);
+    }
+
+    /// Variables of the kernel's configuration get places in the map that is made of them.
+    fn complete_kconfig(&mut self, btf: &Btf) {
+        let Some(at) =
+            btf.section(kconfig::SECTION).and_then(|id| self.at.get(id.0 as usize).copied())
+        else {
+            return;
+        };
+        let (variables, size) = kconfig::layout(btf);
+        let (_, vars) = self.kind(at);
+        if variables.len() != vars {
+            return; // not what a compiler writes
+        }
+        self.set(at + 8, size);
+        for (i, v) in variables.iter().enumerate() {
+            self.set_entry(at + 12 + 12 * i, v.ty.0, v.offset, v.size);
+            if let Some(var) = self.at.get(v.ty.0 as usize).copied() {
+                self.set(var + 12, GLOBAL);
+            }
+        }
     }
 
     fn name_parameters(&mut self, proto: u32, name: u32) {

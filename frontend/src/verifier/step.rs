@@ -8,7 +8,7 @@ use super::pointer;
 use super::scalar::Scalar;
 use super::state::{Kind, MapRef, State, Value};
 use super::structure;
-use crate::insn::{AluOp, AtomicKind, Callee, Imm64, Insn, Operand, Reg, Size, Width};
+use crate::insn::{AluOp, AtomicKind, Callee, Imm64, Insn, Operand, Pc, Reg, Size, Width};
 
 impl Explorer<'_> {
     /// Walks the instruction that `state` stands before.
@@ -44,7 +44,10 @@ impl Explorer<'_> {
             Insn::JumpIf { cond, width, dst, src, target } => {
                 return self.branch(state, cond, width, (dst, src), target);
             }
-            Insn::Call(Callee::Helper(id)) => return self.call_helper(state, id),
+            Insn::Call(Callee::Helper(id)) => {
+                self.check_poison(state.pc)?;
+                return self.call_helper(state, id);
+            }
             Insn::Call(Callee::Local(start)) => return self.call_function(state, start),
             Insn::Call(Callee::Kfunc(k)) => return self.call_kfunc(state, k),
             Insn::Exit => return self.exit(state),
@@ -58,6 +61,15 @@ impl Explorer<'_> {
             }
         }
         Ok(next)
+    }
+
+    /// Control must not come to what a CO-RE relocation left without meaning.
+    fn check_poison(&self, pc: Pc) -> Checked {
+        let Some(reason) = self.program.poison_at(pc) else { return Ok(()) };
+        let message = format!("CO-RE relocation that could not be resolved: it asks for {reason}");
+        Err(refuse("BL0120", message).help(
+            "guard the access with bpf_core_field_exists() or the like, or give the types of another kernel with --btf FILE",
+        ))
     }
 
     /// The value of register `r`, which must be initialised.

@@ -24,6 +24,13 @@ build several v1 -g
 build externs v3 -g
 build core v3 -g
 build static_maps v1 -g
+build relocated v3 -g
+build unresolved v3 -g
+build kernel v3 -g
+cp kernel.o kernel_same.o
+build kernel v3 -g -DDIFFERENT
+mv kernel.o kernel_different.o
+mv kernel_same.o kernel.o
 for source in *.s; do
     "$CLANG" -target bpf -mcpu=v4 -c "$source" -o "${source%.s}.o"
 done

@@ -214,6 +214,8 @@ impl Decoder<'_> {
                 Some(Helper::Loop) => Op::CallLoop,
                 Some(Helper::ForEachMapElem) => Op::CallForEach,
                 Some(helper) => Op::CallHelper(helper),
+                // The verifier made sure that control does not come here.
+                None if self.program.poison_at(pc).is_some() => Op::Unreachable,
                 None => {
                     let name = beeline_frontend::verifier::helper_name(id).unwrap_or("?");
                     let message = format!("the interpreter has no helper number {id} ({name})");
