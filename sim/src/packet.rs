@@ -178,15 +178,15 @@ impl Packet {
     /// `bpf_xdp_adjust_meta`: moves the start of the metadata by `delta`.
     ///
     /// # Errors
-    /// `EINVAL` if the metadata would leave the usable headroom, or its size were negative, above 252 or no multiple of 4.
+    /// `EINVAL` if the metadata would leave the usable headroom or its size were negative; `EACCES` if that were above 252 or no multiple of 4.
     pub fn adjust_meta(&mut self, delta: i32) -> Result<(), Errno> {
         let meta = i64::from(self.meta) + i64::from(delta);
         let len = i64::from(self.start) - meta;
-        if meta < i64::from(-USABLE_HEADROOM)
-            || !(0..=i64::from(MAX_META)).contains(&len)
-            || len % 4 != 0
-        {
+        if meta < i64::from(-USABLE_HEADROOM) || len < 0 {
             return Err(Errno::INVAL);
+        }
+        if len > i64::from(MAX_META) || len % 4 != 0 {
+            return Err(Errno(13)); // EACCES
         }
         self.meta = meta as i32;
         self.low = self.low.min(self.meta);

@@ -37,7 +37,8 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
 /// Tables that are searched without `BPF_FIB_LOOKUP_DIRECT`, in order: local, main, default.
-const TABLES: [u32; 3] = [255, MAIN_TABLE, 253];
+const TABLES: [u32; 3] = [LOCAL_TABLE, MAIN_TABLE, 253];
+const LOCAL_TABLE: u32 = 255;
 const MAIN_TABLE: u32 = 254;
 
 /// Offsets in the structure.
@@ -103,7 +104,8 @@ fn covers(route: &Route, ip: IpAddr) -> bool {
 }
 
 impl Host {
-    /// The route of `table` that `ip` takes: longest prefix, then smallest metric, then the first.
+    /// The route of `table` that `ip` takes: longest prefix, then smallest metric, then the first. For IPv4, tables local and main are one,
+    /// as in a kernel without routing rules of the user's.
     fn route_in(&self, table: u32, ip: IpAddr) -> Option<&Route> {
         let better = |best: Option<&Route>, r: &Route| match best {
             Some(b) => {
@@ -112,8 +114,10 @@ impl Host {
             }
             None => true,
         };
+        let merged = |t: u32| if ip.is_ipv4() && t == LOCAL_TABLE { MAIN_TABLE } else { t };
+        let in_table = |r: &Route| merged(r.table) == merged(table);
         let mut best = None;
-        for route in self.routes.iter().filter(|r| r.table == table && covers(r, ip)) {
+        for route in self.routes.iter().filter(|r| in_table(r) && covers(r, ip)) {
             if better(best, route) {
                 best = Some(route);
             }
@@ -127,7 +131,10 @@ impl Host {
         }
         let mut table = MAIN_TABLE;
         if flags & flag::TBID != 0 {
-            table = u32_at(params, at::TABLE);
+            table = match u32_at(params, at::TABLE) {
+                0 => MAIN_TABLE,
+                n => n,
+            };
             set_u32(params, at::TABLE, 0);
         }
         self.route_in(table, ip)

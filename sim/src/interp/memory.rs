@@ -29,7 +29,8 @@ const FUNCTION: u64 = 6;
 /// Keys that callbacks are shown.
 const KEY: u64 = 7;
 const SOCKET: u64 = 8;
-const BIAS: i64 = 1 << 32;
+/// Not a multiple of 2^32: programs compare the low half of a packet pointer with 0, since the context's fields have 32 bits.
+const BIAS: i64 = (1 << 32) + (1 << 30);
 const MAP_SHIFT: u32 = crate::map::ADDRESS_BITS;
 
 /// Maps that addresses can name.

@@ -134,7 +134,7 @@ pub(super) fn ring_commit(regs: &Regs, env: &mut Env<'_>, discard: bool) -> Answ
 
 /// `bpf_dynptr_read(dst, len, src, offset, flags)`.
 pub(super) fn read(regs: &Regs, env: &mut Env<'_>) -> Answer {
-    let (len, offset) = (regs[2], regs[4]);
+    let (len, offset) = (u64::from(regs[2] as u32), u64::from(regs[4] as u32));
     let Some(src) = Dynptr::load(env, regs[3])?.filter(|_| regs[5] == 0) else {
         return Ok(Errno::INVAL.as_return());
     };
@@ -149,7 +149,7 @@ pub(super) fn read(regs: &Regs, env: &mut Env<'_>) -> Answer {
 
 /// `bpf_dynptr_write(dst, offset, src, len, flags)`.
 pub(super) fn write(regs: &Regs, env: &mut Env<'_>) -> Answer {
-    let (offset, len) = (regs[2], regs[4]);
+    let (offset, len) = (u64::from(regs[2] as u32), u64::from(regs[4] as u32));
     let Some(dst) = Dynptr::load(env, regs[1])?.filter(|d| !d.read_only) else {
         return Ok(Errno::INVAL.as_return());
     };
@@ -176,16 +176,16 @@ fn copy(env: &mut Env<'_>, to: u64, from: u64, len: usize) -> Answer {
 
 /// `bpf_dynptr_data(ptr, offset, len)`.
 pub(super) fn data(regs: &Regs, env: &mut Env<'_>) -> Answer {
-    let found = Dynptr::load(env, regs[1])?
-        .filter(|d| !d.read_only && d.kind != Kind::Packet && d.check(regs[2], regs[3]).is_ok());
-    Ok(found.map_or(0, |d| d.at(regs[2])))
+    let (offset, len) = (u64::from(regs[2] as u32), u64::from(regs[3] as u32));
+    let direct = |d: &Dynptr| !d.read_only && d.kind != Kind::Packet;
+    let found = Dynptr::load(env, regs[1])?.filter(direct);
+    Ok(found.filter(|d| d.check(offset, len).is_ok()).map_or(0, |d| d.at(offset)))
 }
 
 /// The kernel functions on dynamic pointers.
 pub mod kfuncs {
     use super::{
-        fail, packet_address, set_null, Answer, Dynptr, Env, Errno, Kind, Regs, ERANGE,
-        PACKET_MARK, SIZE_MASK,
+        fail, packet_address, set_null, Answer, Dynptr, Env, Errno, Kind, Regs, ERANGE, PACKET_MARK,
     };
 
     /// `bpf_dynptr_from_xdp(ctx, flags, ptr)`.
@@ -216,14 +216,14 @@ pub mod kfuncs {
 
     /// `bpf_dynptr_adjust(ptr, start, end)`.
     pub fn adjust(regs: &Regs, env: &mut Env<'_>) -> Answer {
-        let (start, end) = (regs[2], regs[3]);
+        let (start, end) = (regs[2] as u32, regs[3] as u32);
         let Some(dynptr) = Dynptr::load(env, regs[1])?.filter(|_| start <= end) else {
             return Ok(Errno::INVAL.as_return());
         };
-        if start > u64::from(dynptr.size) || end > u64::from(dynptr.size) {
+        if start > dynptr.size || end > dynptr.size {
             return Ok(ERANGE.as_return());
         }
-        let (size, offset) = ((end - start) as u32 & SIZE_MASK, dynptr.offset + start as u32);
+        let (size, offset) = (end - start, dynptr.offset + start);
         Dynptr { size, offset, ..dynptr }.store(env, regs[1]).map(|()| 0)
     }
 

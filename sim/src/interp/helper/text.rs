@@ -6,6 +6,16 @@ use super::{Answer, BadArgument, Env};
 use crate::map::Errno;
 
 const EFAULT: Errno = Errno(14);
+const ERANGE: Errno = Errno(34);
+
+/// The error of reading at `address`, which the program cannot reach: addresses of user space and those that no memory has
+/// are out of range.
+fn unreadable(address: u64) -> Errno {
+    match (address as i64) >> 47 {
+        -1 => EFAULT,
+        _ => ERANGE,
+    }
+}
 
 /// Most bytes of arguments of `bpf_trace_vprintk` and `bpf_snprintf`: twelve of them.
 const MAX_DATA: usize = 96;
@@ -98,11 +108,11 @@ pub(super) fn strncmp(regs: &Regs, env: &mut Env<'_>) -> Answer {
     Ok(0)
 }
 
-/// `bpf_probe_read_kernel(dst, size, src)`: what the program could reach itself is readable, all else faults and reads as zero.
+/// `bpf_probe_read_kernel(dst, size, src)`: what the program could reach itself is readable, all else is an error and reads as zero.
 pub(super) fn probe_read(regs: &Regs, env: &mut Env<'_>) -> Answer {
     let len = regs[2] as u32 as usize;
     env.scratch.clear();
-    let readable = len == 0 || env.memory.bytes(regs[3], len).is_some();
+    let readable = env.memory.bytes(regs[3], len).is_some();
     if readable {
         env.gather(regs[3], len)?;
     }
@@ -110,7 +120,7 @@ pub(super) fn probe_read(regs: &Regs, env: &mut Env<'_>) -> Answer {
     let copy = std::mem::take(env.scratch);
     env.bytes_mut(regs[1], len)?.copy_from_slice(&copy);
     *env.scratch = copy;
-    Ok(if readable { 0 } else { EFAULT.as_return() })
+    Ok(if readable { 0 } else { unreadable(regs[3]).as_return() })
 }
 
 /// `bpf_probe_read_kernel_str(dst, size, src)`: the length with the zero byte; too long a text is cut.
@@ -124,7 +134,7 @@ pub(super) fn probe_read_str(regs: &Regs, env: &mut Env<'_>) -> Answer {
         match env.memory.bytes(regs[3].wrapping_add(env.scratch.len() as u64), 1) {
             None => {
                 env.bytes_mut(regs[1], len)?.fill(0);
-                return Ok(EFAULT.as_return());
+                return Ok(unreadable(regs[3]).as_return());
             }
             Some([0]) => break,
             Some(c) => env.scratch.extend_from_slice(c),
