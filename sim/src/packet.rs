@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn metadata_is_aligned_and_travels_with_the_head() {
         let mut p = packet(60);
-        assert_eq!(p.adjust_meta(-3), Err(Errno::INVAL));
+        assert_eq!(p.adjust_meta(-3), Err(Errno(13)));
         assert_eq!(p.adjust_meta(4), Err(Errno::INVAL));
         assert_eq!(p.adjust_meta(-220), Err(Errno::INVAL));
         assert_eq!(p.adjust_meta(-8), Ok(()));
