@@ -6,6 +6,8 @@ mod cases_helpers;
 mod cases_objects;
 mod exec;
 mod kernel;
+mod mixed;
 mod objects;
 mod random;
 mod speed;
+mod writer;

@@ -11,10 +11,14 @@ use beeline_ir::map::MapKind;
 const PROGRAMS: u64 = 1500;
 
 /// A fixed mixing generator.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,15 +26,15 @@ impl Random {
         x ^ (x >> 31)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
@@ -42,9 +46,9 @@ const LABELS: [&str; 48] = [
     "l41", "l42", "l43", "l44", "l45", "l46", "l47",
 ];
 
-const SIZES: [Size; 4] = [Size::B1, Size::B2, Size::B4, Size::B8];
+pub const SIZES: [Size; 4] = [Size::B1, Size::B2, Size::B4, Size::B8];
 
-const CONDS: [Cond; 11] = [
+pub const CONDS: [Cond; 11] = [
     Cond::Set,
     Cond::Eq,
     Cond::Ne,
@@ -58,7 +62,7 @@ const CONDS: [Cond; 11] = [
     Cond::Sle,
 ];
 
-const OPS: [AluOp; 10] = [
+pub const OPS: [AluOp; 10] = [
     AluOp::Add,
     AluOp::Sub,
     AluOp::Mul,
@@ -91,7 +95,7 @@ struct Generator {
     open: Vec<&'static str>,
 }
 
-fn constants() -> [i32; 18] {
+pub fn constants() -> [i32; 18] {
     [0, 1, 2, 3, 4, 7, 8, 14, 15, 16, 31, 32, 63, 64, 255, -1, -8, 1 << 30]
 }
 
@@ -423,7 +427,7 @@ struct Tally {
     only_ours: u64,
 }
 
-fn listing(program: &Program) -> String {
+pub fn listing(program: &Program) -> String {
     let line =
         |pc: u32, insn| beeline_frontend::disasm::insn(program, beeline_frontend::Pc(pc), insn);
     let lines: Vec<String> =
@@ -432,7 +436,7 @@ fn listing(program: &Program) -> String {
 }
 
 /// The seeds of this run.
-fn seeds() -> std::ops::Range<u64> {
+pub fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
     let first = number("BEELINE_RANDOM_SEED").unwrap_or(0);
     first..first + number("BEELINE_RANDOM_PROGRAMS").unwrap_or(PROGRAMS)
