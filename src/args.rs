@@ -128,6 +128,9 @@ pub(crate) struct Check {
     /// Also check that the program has a form for this target
     #[arg(long, value_enum)]
     pub(crate) target: Option<Target>,
+    /// Print the verifier's walk: each instruction with the registers that it changes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) device: Device,
 }

@@ -4,11 +4,23 @@ use super::no_nfp;
 use crate::args::{Check, Target};
 use crate::failure::Failure;
 use crate::input;
+use beeline_frontend::verifier;
+use std::io::{BufWriter, Write};
 
 pub(super) fn check(args: &Check) -> Result<(), Failure> {
-    let verified = input::verified(&args.source)?;
+    let verified = if args.verbose {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let verdict = verifier::verify_with_log(input::program(&args.source)?, &mut out);
+        // What a closed pipe does not take is nobody's loss.
+        let _ = out.flush();
+        verdict.map_err(Failure::Rejected)?
+    } else {
+        input::verified(&args.source)?
+    };
     let (program, facts) = (verified.program(), verified.facts());
-    println!(
+    // After a long log, the reader may have left; that changes no verdict.
+    let _ = writeln!(
+        std::io::stdout(),
         "{}: accepted: {} instructions, {} walked, {} bytes of stack",
         program.name,
         program.insns.len(),

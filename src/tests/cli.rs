@@ -45,6 +45,16 @@ fn expect(args: &[&str], code: i32, text: &str) {
 }
 
 #[test]
+fn check_prints_the_walk() {
+    let o = beeline(&["check", OBJECT, "-v"]);
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert!(text.starts_with("0: R1=ctx()"), "{text}");
+    assert!(text.contains(" ; R"), "{text}");
+    assert!(text.contains("safe: an earlier state covers this one"), "{text}");
+    assert!(text.contains(" insns (limit 1000000) max_states_per_insn "), "{text}");
+}
+
+#[test]
 fn check_accepts_and_reports_stages() {
     let o = beeline(&["check", OBJECT, "--target", "verilog"]);
     assert_eq!(status(&o), 0, "{}", stderr(&o));

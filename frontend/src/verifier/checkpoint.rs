@@ -223,6 +223,11 @@ impl Checkpoints {
         }
     }
 
+    /// How many states were stored, and the most at one place.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.list.len(), self.places.values().map(|p| p.all.len()).max().unwrap_or(0))
+    }
+
     /// How many complete checkpoints there are at a place, up to the limit of comparisons.
     pub(super) fn complete_at(&self, ctx: CallCtx, pc: Pc) -> usize {
         let Some(place) = self.places.get(&(ctx, pc)) else { return 0 };

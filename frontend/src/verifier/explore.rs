@@ -4,6 +4,7 @@ use super::checkpoint::{signature, Checkpoints};
 use super::cover::{compare, Loc, Relation};
 use super::flow::RegSet;
 use super::liveness::Liveness;
+use super::log::{Log, Statistics};
 use super::loops::Shape;
 use super::memory::StackBytes;
 use super::message::{refuse, Checked};
@@ -57,6 +58,8 @@ pub(super) struct Explorer<'p> {
     names: u32,
     arrivals: u32,
     walked: u64,
+    log: Option<Log<'p>>,
+    peak_pending: usize,
 }
 
 /// Why an exploration stopped before its end.
@@ -87,22 +90,59 @@ impl<'p> Explorer<'p> {
             names: 0,
             arrivals: 0,
             walked: 0,
+            log: None,
+            peak_pending: 0,
         }
+    }
+
+    /// Writes every step of the walk to `out`.
+    pub(super) fn logged(mut self, out: Option<&'p mut (dyn std::io::Write + 'p)>) -> Self {
+        let program = self.program;
+        self.log = out.map(|out| Log::new(program, out));
+        self
     }
 
     /// Walks every path. On success, the facts and warnings.
     pub(super) fn run(mut self) -> Result<(Facts, Vec<Diagnostic>), Box<Stopped>> {
+        let result = self.walk();
+        if let Some(log) = &mut self.log {
+            if let Some(why) = result.as_ref().err().filter(|s| s.generalised.is_some()) {
+                log.again(&why.diagnostic.message);
+            }
+            let (states, most_at_one) = self.checkpoints.counts();
+            let (walked, peak_pending) = (self.walked, self.peak_pending);
+            log.statistics(&Statistics {
+                walked,
+                limit: MAX_WALKED,
+                states,
+                most_at_one,
+                peak_pending,
+            });
+        }
+        result?;
+        Ok((
+            self.recorder.into_facts(self.live, self.walked),
+            self.warnings.into_values().collect(),
+        ))
+    }
+
+    fn walk(&mut self) -> Result<(), Box<Stopped>> {
         let mut state = State::entry();
+        if let Some(log) = &mut self.log {
+            log.path(None, &state);
+        }
         loop {
             let at = state.pc;
-            let step = self.advance(&mut state);
-            match step {
+            match self.advance(&mut state) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.checkpoints.finish(&state);
                     match self.pending.pop() {
                         Some(next) => state = next,
                         None => break,
+                    }
+                    if let Some(log) = &mut self.log {
+                        log.path(state.frame().came_from, &state);
                     }
                 }
                 Err(refusal) => {
@@ -112,13 +152,12 @@ impl<'p> Explorer<'p> {
                 }
             }
         }
-        if let Some(diagnostic) = self.stack_complaint() {
-            return Err(Box::new(Stopped { diagnostic, generalised: None, walked: self.walked }));
+        match self.stack_complaint() {
+            Some(diagnostic) => {
+                Err(Box::new(Stopped { diagnostic, generalised: None, walked: self.walked }))
+            }
+            None => Ok(()),
         }
-        Ok((
-            self.recorder.into_facts(self.live, self.walked),
-            self.warnings.into_values().collect(),
-        ))
     }
 
     /// One instruction of `state`; false if its path has ended.
@@ -129,14 +168,35 @@ impl<'p> Explorer<'p> {
         }
         self.note_trip(state);
         self.recorder.visit(state);
-        if self.shape.prune_points[state.pc.index()] {
+        let pc = state.pc;
+        if self.shape.prune_points[pc.index()] {
             match self.arrive(state)? {
-                Arrival::Covered => return Ok(false),
+                Arrival::Covered => {
+                    if let Some(log) = &mut self.log {
+                        log.covered(pc);
+                    }
+                    return Ok(false);
+                }
                 Arrival::Continue => {}
             }
         }
         state.since += 1;
-        match self.step(state)? {
+        if let Some(log) = &mut self.log {
+            log.before(state);
+        }
+        let next = self.step(state)?;
+        let goes_on = self.follow(state, next)?;
+        match &mut self.log {
+            Some(log) if goes_on => log.after(pc, state),
+            Some(log) => log.end(pc),
+            None => {}
+        }
+        Ok(goes_on)
+    }
+
+    /// Goes where the instruction leads; false if that is nowhere.
+    fn follow(&mut self, state: &mut State, next: Next) -> Checked<bool> {
+        match next {
             Next::Goto(pc) => state.pc = pc,
             Next::Fork { later, goto } => {
                 if self.pending.len() >= MAX_PENDING {
@@ -144,6 +204,7 @@ impl<'p> Explorer<'p> {
                 }
                 self.checkpoints.fork(&later);
                 self.pending.push(*later);
+                self.peak_pending = self.peak_pending.max(self.pending.len());
                 state.pc = goto;
             }
             Next::End => return Ok(false),
@@ -263,6 +324,9 @@ impl<'p> Explorer<'p> {
         let Some((i, locs)) = best else { return false };
         let old = &self.checkpoints.get(i).state;
         self.generaliser.apply(ctx, pc, state, old, locs);
+        if let Some(log) = &mut self.log {
+            log.generalised(state);
+        }
         true
     }
 

@@ -77,7 +77,8 @@ impl Explorer<'_> {
         if base.is_scalar() {
             return Err(refuse("BL0320", format!("{name} is a number, not a pointer"))
                 .expected("a pointer")
-                .found(describe(self.program, base)));
+                .found(describe(self.program, base))
+                .help("pointers are numbers once what they point at is gone: a packet that a helper moved, a released record"));
         }
         if base.nullable {
             return Err(refuse("BL0321", format!("{name} may be null"))

@@ -7,7 +7,7 @@
 //! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
 //! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`, `special`, `socket`;
 //! - control flow: `flow`, `structure`, `liveness`, `loops`;
-//! - the walk: `explore`, with `checkpoint`, `touch` and `widen` to keep it short, `converge` for loops that the kernel ends, and `record` for the facts.
+//! - the walk: `explore` (and its `log`), with `checkpoint`, `touch` and `widen` to keep it short, `converge` for loops that the kernel ends, and `record` for the facts.
 //!
 //! `docs/verifier.md` tells how it works as a whole, and lists the codes.
 
@@ -24,6 +24,7 @@ mod helper;
 mod jump;
 mod kfunc;
 mod liveness;
+mod log;
 mod loops;
 mod memory;
 mod message;
@@ -50,6 +51,7 @@ use beeline_ir::diagnostic::Diagnostic;
 use explore::{Explorer, MAX_WALKED};
 use liveness::Liveness;
 use loops::Shape;
+use std::io::Write;
 use widen::Generaliser;
 
 pub use prototype::helper_name;
@@ -63,6 +65,26 @@ const MAX_WALKED_GENERALISED: u64 = 4 * MAX_WALKED;
 ///
 /// Every structural complaint (`BL0300` to `BL0303`) at once, or else the first complaint on a path.
 pub fn verify(program: Program) -> Result<VerifiedProgram, Vec<Diagnostic>> {
+    verify_logged(program, None)
+}
+
+/// As [`verify`], and writes each step to `log` as it is taken: the instruction, the registers and stack slots that it
+/// changed, where a path was left, and statistics (`docs/verifier.md`). Errors of `log` are ignored.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_with_log(
+    program: Program,
+    log: &mut dyn Write,
+) -> Result<VerifiedProgram, Vec<Diagnostic>> {
+    verify_logged(program, Some(log))
+}
+
+fn verify_logged(
+    program: Program,
+    mut log: Option<&mut dyn Write>,
+) -> Result<VerifiedProgram, Vec<Diagnostic>> {
     let complaints = structure::check(&program);
     if !complaints.is_empty() {
         return Err(complaints);
@@ -72,7 +94,12 @@ pub fn verify(program: Program) -> Result<VerifiedProgram, Vec<Diagnostic>> {
     let mut generaliser = Generaliser::default();
     let mut walked = 0;
     loop {
-        match Explorer::new(&program, &live, &shape, &mut generaliser).run() {
+        let explorer = Explorer::new(&program, &live, &shape, &mut generaliser);
+        let out: Option<&mut dyn Write> = match &mut log {
+            Some(out) => Some(&mut **out),
+            None => None,
+        };
+        match explorer.logged(out).run() {
             Ok((facts, warnings)) => return Ok(VerifiedProgram { program, facts, warnings }),
             Err(stopped) => {
                 walked += stopped.walked;

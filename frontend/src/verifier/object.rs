@@ -199,7 +199,7 @@ fn forget_dynptrs(state: &mut State, gone: impl Fn(&Value) -> bool) {
         });
     }
     for value in state.values_mut().filter(|v| v.owner != 0 && owners.contains(&v.owner)) {
-        *value = Value::UNINIT;
+        *value = Value::unknown();
     }
 }
 
@@ -211,7 +211,7 @@ pub(super) fn release(state: &mut State, resource: u32) {
         frame.stack.forget_spills(|v| v.kind.is_object() && v.resource == resource);
     }
     for value in state.values_mut().filter(|v| v.resource == resource) {
-        *value = Value::UNINIT;
+        *value = Value::unknown();
     }
 }
 
@@ -220,7 +220,7 @@ pub(super) fn forget_packet(state: &mut State) {
     for value in state.values_mut() {
         let slice = matches!(value.kind, Kind::Mem { origin: Origin::PacketSlice, .. });
         if value.kind.is_packet() || value.kind == Kind::PacketEnd || slice {
-            *value = Value::UNINIT;
+            *value = Value::unknown();
         }
     }
 }
