@@ -54,7 +54,9 @@ impl Slot<'_> {
             self.no_off()?;
         }
         let (dst, src) = (self.dst()?, self.operand()?);
-        Ok(Insn::Alu { op: alu, width: self.alu_width(), dst, src })
+        let width = self.alu_width();
+        check_immediate(alu, width, src)?;
+        Ok(Insn::Alu { op: alu, width, dst, src })
     }
 
     fn decode_neg(&self) -> Decoded {
@@ -118,5 +120,20 @@ impl Slot<'_> {
             }
         };
         Ok(Insn::Swap { swap, dst: self.dst()?, bits })
+    }
+}
+
+/// As the kernel: what a register may hold (division by 0 gives 0, shift amounts are masked), an immediate may not.
+fn check_immediate(op: AluOp, width: Width, src: Operand) -> Result<(), Fault> {
+    let Operand::Imm(n) = src else { return Ok(()) };
+    match op {
+        AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod if n == 0 => {
+            Err(Fault::new(RESERVED_FIELD, "division by an immediate 0"))
+        }
+        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if !(0..i32::from(width.bits())).contains(&n) => {
+            let bits = width.bits();
+            Err(Fault::new(RESERVED_FIELD, format!("shift of {bits} bits by an immediate {n}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use super::btf::{kernel_function, KernelTypes};
 use super::map::KernelMap;
 use super::sys;
+use beeline_frontend::decode::RawInsn;
 use beeline_frontend::encode::{encode_with, to_bytes, MapRef};
 use beeline_frontend::insn::{Callee, Insn};
 use beeline_frontend::program::{Program, Subprog};
@@ -147,6 +148,23 @@ impl KernelProgram {
             attr.func_info_cnt = info.len() as u32;
         }
         load_or_explain(&mut attr).map(|fd| Self { fd })
+    }
+
+    /// Loads instruction slots as they are, without maps: for questions about single instructions.
+    ///
+    /// # Errors
+    /// The kernel's, without its log.
+    pub fn load_slots(slots: &[RawInsn]) -> io::Result<Self> {
+        let insns = to_bytes(slots);
+        let mut attr = sys::ProgLoad {
+            prog_type: TYPE_XDP,
+            insn_cnt: slots.len() as u32,
+            insns: sys::address(&insns),
+            license: c"GPL".as_ptr() as u64,
+            expected_attach_type: ATTACH_XDP,
+            ..sys::ProgLoad::default()
+        };
+        sys::prog_load(&mut attr).map(|fd| Self { fd })
     }
 
     /// Runs the program once on `packet`, which begins with the metadata of `inputs`.
