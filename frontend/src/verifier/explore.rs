@@ -19,7 +19,8 @@ use beeline_ir::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Instructions walked before a program is refused as too complex (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`).
-pub(super) const MAX_WALKED: u64 = 1_000_000;
+/// Fuzzing looks for other things than long walks.
+pub(super) const MAX_WALKED: u64 = if cfg!(fuzzing) { 10_000 } else { 1_000_000 };
 
 /// Paths left for later at one time (Linux: `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 const MAX_PENDING: usize = 8192;

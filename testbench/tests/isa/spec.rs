@@ -97,13 +97,7 @@ fn alu32(raw: &RawInsn, before: State) -> u64 {
         0x20 => (u64::from(a) * u64::from(b)) as u32,
         0x30 if raw.off == 1 && b == 0 => 0,
         0x30 if raw.off == 1 => (i64::from(sa) / i64::from(sb)) as u32,
-        0x30 => {
-            if b == 0 {
-                0
-            } else {
-                a / b
-            }
-        }
+        0x30 => a.checked_div(b).unwrap_or(0),
         0x40 => a | b,
         0x50 => a & b,
         0x60 => a << (b & 31),
@@ -134,13 +128,7 @@ fn alu64(raw: &RawInsn, before: State) -> u64 {
         0x20 => (u128::from(a) * u128::from(b)) as u64,
         0x30 if raw.off == 1 && b == 0 => 0,
         0x30 if raw.off == 1 => (i128::from(sa) / i128::from(sb)) as u64,
-        0x30 => {
-            if b == 0 {
-                0
-            } else {
-                a / b
-            }
-        }
+        0x30 => a.checked_div(b).unwrap_or(0),
         0x40 => a | b,
         0x50 => a & b,
         0x60 => a << (b & 63),

@@ -63,13 +63,13 @@ fn operands(random: usize) -> Vec<[u64; 3]> {
     all
 }
 
-/// Something that runs packets.
-type Engine<'a> = (&'static str, Box<dyn FnMut(&[u8]) -> Vec<u8> + 'a>);
+/// Runs a packet.
+type Run<'a> = Box<dyn FnMut(&[u8]) -> Vec<u8> + 'a>;
 
-fn simulated<'a>(
-    mut engine: impl Executor + 'a,
-    maps: MapSet,
-) -> Box<dyn FnMut(&[u8]) -> Vec<u8> + 'a> {
+/// An engine by its name.
+type Engine<'a> = (&'static str, Run<'a>);
+
+fn simulated<'a>(mut engine: impl Executor + 'a, maps: MapSet) -> Run<'a> {
     let (mut packet, mut maps) = (Packet::new(), maps);
     Box::new(move |bytes| {
         packet.arrive(bytes).unwrap();
