@@ -368,23 +368,6 @@ impl<'p> Explorer<'p> {
     pub(super) fn enter_context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
         self.recorder.context(caller, site, start)
     }
-
-    fn stack_complaint(&self) -> Option<Diagnostic> {
-        const LIMIT: u32 = 512;
-        let deepest =
-            self.recorder.contexts().max_by_key(|(ctx, _)| self.recorder.chain_bytes(*ctx))?;
-        let (bytes, context) = (self.recorder.chain_bytes(deepest.0), deepest.1);
-        if bytes <= LIMIT {
-            return None;
-        }
-        let message = format!("a chain of calls uses {bytes} bytes of stack, more than {LIMIT}");
-        let (_, site) = context.caller.unwrap_or((CallCtx(0), Pc(0)));
-        Some(
-            Diagnostic::error("BL0351", message)
-                .at(self.program.place(site))
-                .help("use less stack in the functions of this chain, or a per-CPU array map as scratch space"),
-        )
-    }
 }
 
 /// Equal in everything that a later instruction could read.

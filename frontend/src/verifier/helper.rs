@@ -116,6 +116,11 @@ impl Explorer<'_> {
             return Err(match prototype::helper_name(number) {
                 Some(name) => {
                     refuse("BL0340", format!("calls of helper bpf_{name} are not supported"))
+                        .expected(
+                            "a helper on packets, maps, time, random numbers, events or sockets",
+                        )
+                        .found("one on tasks, cgroups, text or the memory of the running kernel")
+                        .help("remove the call, or read the value from a map that the host fills")
                 }
                 None => {
                     refuse("BL0340", format!("helper {number} is not available to XDP programs"))

@@ -7,7 +7,8 @@
 //! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
 //! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`, `special`, `socket`;
 //! - control flow: `flow`, `structure`, `liveness`, `loops`;
-//! - the walk: `explore` (and its `log`), with `checkpoint`, `touch` and `widen` to keep it short, `converge` for loops that the kernel ends, and `record` for the facts.
+//! - the walk: `explore` (with its `log` and `stack_depth`), with `checkpoint`, `touch` and `widen` to keep it short,
+//!   `converge` for loops that the kernel ends, and `record` for the facts.
 //!
 //! `docs/verifier.md` tells how it works as a whole, and lists the codes.
 
@@ -38,6 +39,7 @@ mod socket;
 mod soundness;
 mod special;
 mod stack;
+mod stack_depth;
 mod state;
 mod step;
 mod structure;

@@ -219,15 +219,46 @@ const TABLE: &[Prototype] = &[
     p(208, "ktime_get_tai_ns", &[], Scalar, NONE),
 ];
 
-/// Helpers that Linux offers to XDP programs and that the verifier does not check yet.
+/// Helpers that Linux offers to XDP programs too, about tasks, cgroups, memory and text of the machine that the program
+/// runs on: neither hardware nor a trace has them.
 const UNCHECKED: &[(u32, &str)] = &[
+    (16, "get_current_comm"),
+    (17, "get_cgroup_classid"),
+    (22, "perf_event_read"),
+    (37, "current_task_under_cgroup"),
+    (55, "perf_event_read_value"),
+    (80, "get_current_cgroup_id"),
+    (105, "strtol"),
+    (106, "strtoul"),
+    (109, "send_signal"),
+    (112, "probe_read_user"),
+    (114, "probe_read_user_str"),
+    (117, "send_signal_thread"),
+    (120, "get_ns_current_pid_tgid"),
+    (123, "get_current_ancestor_cgroup_id"),
+    (136, "skc_to_tcp6_sock"),
+    (137, "skc_to_tcp_sock"),
+    (138, "skc_to_tcp_timewait_sock"),
+    (139, "skc_to_tcp_request_sock"),
+    (140, "skc_to_udp6_sock"),
+    (141, "get_task_stack"),
     (149, "snprintf_btf"),
     (153, "per_cpu_ptr"),
     (154, "this_cpu_ptr"),
+    (156, "task_storage_get"),
+    (157, "task_storage_delete"),
+    (158, "get_current_task_btf"),
     (165, "snprintf"),
+    (175, "task_pt_regs"),
+    (176, "get_branch_snapshot"),
+    (178, "skc_to_unix_sock"),
+    (180, "find_vma"),
     (182, "strncmp"),
     (194, "kptr_xchg"),
+    (196, "skc_to_mptcp_sock"),
     (209, "user_ringbuf_drain"),
+    (210, "cgrp_storage_get"),
+    (211, "cgrp_storage_delete"),
 ];
 
 /// Numbers that the verifier treats by name.

@@ -116,15 +116,21 @@ impl Recorder {
         self.unbounded.insert((ctx, pc));
     }
 
-    /// Stack bytes of the chain of calls that ends in `ctx`, each frame rounded up as Linux does for compiled programs.
+    /// Stack bytes of one frame, rounded up as Linux does for compiled programs.
+    pub(super) fn frame_bytes(&self, context: &Context) -> u32 {
+        self.stack.get(&context.start).copied().unwrap_or(0).next_multiple_of(16)
+    }
+
+    /// Stack bytes of the chain of calls that ends in `ctx`.
     pub(super) fn chain_bytes(&self, ctx: CallCtx) -> u32 {
-        let context = &self.contexts[ctx.0 as usize];
-        let own = self.stack.get(&context.start).copied().unwrap_or(0);
-        let own = own.max(1).next_multiple_of(16);
-        match context.caller {
-            Some((caller, _)) => own + self.chain_bytes(caller),
-            None => own,
-        }
+        let context = self.context_of(ctx);
+        let below = context.caller.map_or(0, |(caller, _)| self.chain_bytes(caller));
+        self.frame_bytes(context) + below
+    }
+
+    /// What is known of a context.
+    pub(super) fn context_of(&self, ctx: CallCtx) -> &Context {
+        &self.contexts[ctx.0 as usize]
     }
 
     /// The contexts, in the order in which they were found.

@@ -1,18 +1,21 @@
-//! Callbacks, iterators, dynptrs, locks, timers and sockets: programs of `objects/*.c`, whose names tell the verdict.
+//! Callbacks, iterators, dynptrs, locks, timers, sockets, inner maps and the stack: programs of `objects/*.c`, whose names tell the verdict.
 
 use super::kernel::{judge, reachable, Verdict};
 use beeline_frontend::{load, verifier, Program};
 
-const OBJECTS: [(&str, &[u8]); 6] = [
+const OBJECTS: [(&str, &[u8]); 9] = [
     ("callbacks", include_bytes!("objects/callbacks.o")),
     ("iterators", include_bytes!("objects/iterators.o")),
     ("dynptrs", include_bytes!("objects/dynptrs.o")),
     ("locks", include_bytes!("objects/locks.o")),
     ("timers", include_bytes!("objects/timers.o")),
     ("sockets", include_bytes!("objects/sockets.o")),
+    ("inner_maps", include_bytes!("objects/inner_maps.o")),
+    ("stack", include_bytes!("objects/stack.o")),
+    ("memory", include_bytes!("objects/memory.o")),
 ];
 
-fn programs() -> Vec<(String, Program)> {
+pub fn programs() -> Vec<(String, Program)> {
     let mut found = Vec::new();
     for (name, bytes) in OBJECTS {
         let object = load(bytes, name).expect("the object loads");
@@ -77,6 +80,8 @@ fn refusals_of_objects_explain_themselves() {
         ("sockets/no_mark_of_common", "BL0328"),
         ("callbacks/no_loop_returns_two", "BL0355"),
         ("callbacks/no_each_of_ringbuf", "BL0344"),
+        ("inner_maps/no_not_tested", "BL0341"),
+        ("memory/no_checksum_of_negative", "BL0343"),
     ];
     let programs = programs();
     for (name, code) in codes {

@@ -7,6 +7,7 @@ mod cases_objects;
 mod exec;
 mod kernel;
 mod mixed;
+mod mutants;
 mod objects;
 mod random;
 mod speed;
