@@ -139,8 +139,8 @@ const MAX_CPUS: u64 = 8192;
 
 use Arg::{
     AlignedOut, Any, Callback, CallbackCtx, Ctx, Dynptr, Fixed, Key, Lock, Map, Mem, MemOrNull,
-    MemOut, NewDynptr, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Timer, Value,
-    ValueOut,
+    MemOut, NewDynptr, Number, Record, ReleaseDynptr, ReserveSize, Size, SizeOrZero, Socket, Timer,
+    Value, ValueOut,
 };
 use Ret::{Below, MapValueOrNull, RecordOrNull, Scalar, Slice, SocketOrNull, Void};
 
@@ -200,7 +200,7 @@ const TABLE: &[Prototype] = &[
     p(171, "timer_start", &[Timer, Any, Any], Scalar, NONE),
     p(172, "timer_cancel", &[Timer], Scalar, NONE),
     p(177, "trace_vprintk", &[Mem, Size, MemOrNull, SizeOrZero], Scalar, GPL),
-    p(181, "loop", &[Any, Callback, CallbackCtx, Any], Scalar, NONE),
+    p(181, "loop", &[Number, Callback, CallbackCtx, Any], Scalar, NONE),
     p(188, "xdp_get_buff_len", &[Ctx], Scalar, NONE),
     p(189, "xdp_load_bytes", &[Ctx, Any, MemOut, Size], Scalar, NONE),
     p(190, "xdp_store_bytes", &[Ctx, Any, Mem, Size], Scalar, NONE),

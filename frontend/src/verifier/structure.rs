@@ -1,7 +1,7 @@
 //! Checks that need no exploration: the shape of the control flow and the references of each instruction.
 
 use super::flow;
-use crate::insn::{Callee, Imm64, Insn, Pc, Reg};
+use crate::insn::{AluOp, Callee, Imm64, Insn, Operand, Pc, Reg, Width};
 use crate::program::{Program, Subprog};
 use beeline_ir::diagnostic::Diagnostic;
 
@@ -100,6 +100,19 @@ fn check_references(program: &Program, insn: &Insn) -> Result<(), String> {
         Insn::Call(Callee::Kfunc(k)) if k >= program.kfuncs.len() => {
             Err(format!("there is no kernel function number {k}"))
         }
+        Insn::Alu {
+            op: AluOp::Lsh | AluOp::Rsh | AluOp::Arsh,
+            width,
+            src: Operand::Imm(by),
+            ..
+        } if !(0..if width == Width::W64 { 64 } else { 32 }).contains(&by) => {
+            Err(format!("a shift by {by} is not defined"))
+        }
+        Insn::Alu {
+            op: AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod,
+            src: Operand::Imm(0),
+            ..
+        } => Err("a division by the constant 0".into()),
         Insn::MovSx { bits, .. } if !matches!(bits, 8 | 16 | 32) => {
             Err(format!("sign extension from {bits} bits does not exist"))
         }
