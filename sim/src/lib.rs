@@ -8,6 +8,7 @@ pub mod exec;
 pub mod host;
 pub mod interp;
 pub mod map;
+pub mod nfp;
 pub mod outcome;
 pub mod packet;
 pub mod pipeline;
