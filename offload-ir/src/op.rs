@@ -198,6 +198,26 @@ pub enum Op {
         /// Key parts, lowest in memory first; together `key_size` bytes.
         key: Vec<Value>,
     },
+    /// Creates or replaces an entry (`bpf_map_update_elem`); the result is 0 or a negative error number, `i64`. Entries that
+    /// were looked up before stay what they were, with the content they had.
+    MapUpdate {
+        /// The map.
+        map: MapId,
+        /// Key parts, as of a lookup.
+        key: Vec<Value>,
+        /// Parts of the new value, lowest in memory first; together `value_size` bytes.
+        value: Vec<Value>,
+        /// Flags of the helper, `i64`.
+        flags: Value,
+    },
+    /// Deletes an entry (`bpf_map_delete_elem`); the result is 0 or a negative error number, `i64`. Entries that were looked
+    /// up before stay what they were.
+    MapDelete {
+        /// The map.
+        map: MapId,
+        /// Key parts, as of a lookup.
+        key: Vec<Value>,
+    },
     /// The null entry (`None`) or the entry of a fixed array index.
     EntryConst {
         /// The map.
@@ -265,7 +285,12 @@ impl Op {
             Op::PktLoad { base, off, .. } => [*base, *off].into_iter().for_each(f),
             Op::PktStore { base, off, value, .. } => [*base, *off, *value].into_iter().for_each(f),
             Op::PktZero { from, to } => [*from, *to].into_iter().for_each(f),
-            Op::MapLookup { key, .. } => key.iter().copied().for_each(f),
+            Op::MapLookup { key, .. } | Op::MapDelete { key, .. } => {
+                key.iter().copied().for_each(f)
+            }
+            Op::MapUpdate { key, value, flags, .. } => {
+                key.iter().chain(value).chain([flags]).copied().for_each(f)
+            }
             Op::MapLoad { entry, off, .. } => [*entry, *off].into_iter().for_each(f),
             Op::MapStore { entry, off, value, .. } => {
                 [*entry, *off, *value].into_iter().for_each(f)
@@ -306,7 +331,10 @@ impl Op {
                 g(from);
                 g(to);
             }
-            Op::MapLookup { key, .. } => key.iter_mut().for_each(g),
+            Op::MapLookup { key, .. } | Op::MapDelete { key, .. } => key.iter_mut().for_each(g),
+            Op::MapUpdate { key, value, flags, .. } => {
+                key.iter_mut().chain(value).chain([flags]).for_each(g)
+            }
             Op::MapLoad { entry, off, .. } => {
                 g(entry);
                 g(off);
@@ -332,7 +360,12 @@ impl Op {
     pub fn has_effect(&self) -> bool {
         matches!(
             self,
-            Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. } | Op::MapAtomic { .. }
+            Op::PktStore { .. }
+                | Op::PktZero { .. }
+                | Op::MapStore { .. }
+                | Op::MapAtomic { .. }
+                | Op::MapUpdate { .. }
+                | Op::MapDelete { .. }
         )
     }
 
@@ -341,7 +374,12 @@ impl Op {
     pub fn reads_state(&self) -> bool {
         matches!(
             self,
-            Op::PktLoad { .. } | Op::MapLookup { .. } | Op::MapLoad { .. } | Op::MapAtomic { .. }
+            Op::PktLoad { .. }
+                | Op::MapLookup { .. }
+                | Op::MapLoad { .. }
+                | Op::MapAtomic { .. }
+                | Op::MapUpdate { .. }
+                | Op::MapDelete { .. }
         )
     }
 
@@ -373,6 +411,8 @@ impl Op {
     pub fn map(&self) -> Option<MapId> {
         match self {
             Op::MapLookup { map, .. }
+            | Op::MapUpdate { map, .. }
+            | Op::MapDelete { map, .. }
             | Op::EntryConst { map, .. }
             | Op::MapLoad { map, .. }
             | Op::MapStore { map, .. }

@@ -11,7 +11,7 @@ use crate::if_convert::{remove_unused, BoolFn, Emitter};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
 use crate::schedule::deps::order_of;
-use crate::Ty;
+use crate::{Dfg, Ty};
 use cranelift_entity::SecondaryMap;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -381,9 +381,14 @@ fn conflict(p: &Pipeline, map: MapId, accesses: &[(Value, Inst)]) -> Diagnostic 
 
 /// Where in the user's program `inst` comes from.
 pub(crate) fn place(p: &Pipeline, inst: Inst) -> Place {
-    let source = p.dfg.insts[inst].src.expand().map(|s| &p.dfg.sources[s]);
+    place_of(&p.dfg, &p.name, inst)
+}
+
+/// The same for an operation of any form of program `name`.
+pub(crate) fn place_of(dfg: &Dfg, name: &str, inst: Inst) -> Place {
+    let source = dfg.insts[inst].src.expand().map(|s| &dfg.sources[s]);
     Place {
-        program: Some(p.name.clone()),
+        program: Some(name.to_string()),
         pc: source.map(|s| s.pc),
         insn: source.map(|s| s.insn.clone()),
         line: source.and_then(|s| s.line.clone()),

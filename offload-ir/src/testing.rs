@@ -111,6 +111,9 @@ impl Machine<'_> {
             Op::Bswap(a) => self.get(*a).swap_bytes() >> (64 - bits),
             Op::EntryIsNull(e) => u64::from(self.get(*e) == 0),
             Op::MapLookup { map, key } => self.lookup(*map, key),
+            Op::MapUpdate { .. } | Op::MapDelete { .. } => {
+                unreachable!("the generator makes no change of keys")
+            }
             Op::PktLoad { base, off, .. } => {
                 let at = self.coordinate(*base, *off);
                 load(&self.world.packet, at + ORIGIN, bits)

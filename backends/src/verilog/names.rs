@@ -143,6 +143,8 @@ pub fn op_noun(op: &Op) -> &'static str {
         Op::MapLoad { .. } => "loaded",
         Op::MapStore { .. } => "store",
         Op::MapAtomic { op, .. } => atomic_noun(*op),
+        Op::MapUpdate { .. } => "update",
+        Op::MapDelete { .. } => "delete",
     }
 }
 

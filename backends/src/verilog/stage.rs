@@ -176,6 +176,9 @@ impl<'a> StageEmitter<'a> {
             Op::MapLoad { .. } | Op::MapStore { .. } | Op::MapAtomic { .. } => {
                 self.emit_map_access(inst)
             }
+            Op::MapUpdate { .. } | Op::MapDelete { .. } => {
+                unreachable!("invariant P5 of the pipeline")
+            }
             Op::Bin(..)
             | Op::Cmp(..)
             | Op::Select { .. }

@@ -33,6 +33,9 @@ impl Machine {
         let get = |v: Value| self.get(dfg, v);
         let bits = data.result.map_or(0, |v| dfg.bits(v));
         let result = match &data.op {
+            Op::MapUpdate { .. } | Op::MapDelete { .. } => {
+                unreachable!("invariant P5 of the pipeline")
+            }
             Op::Const(c) => *c,
             Op::Bin(op, a, b) => binary(*op, bits, get(*a), get(*b)),
             Op::Cmp(op, a, b) => u64::from(compare(*op, dfg.bits(*a), get(*a), get(*b))),

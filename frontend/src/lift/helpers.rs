@@ -29,6 +29,8 @@ impl Lift<'_> {
     pub(super) fn helper(&mut self, id: u32) {
         let result = match id {
             1 => return self.map_lookup(),
+            2 => self.map_update(),
+            3 => self.map_delete(),
             5 | 125 | 160 => Some(self.b.emit(Op::Input(Input::TimeNs), Ty::Int(64))),
             6 | 177 => {
                 if self.fact_after(Reg::R0) != RegFact::Unusable {
@@ -60,7 +62,7 @@ impl Lift<'_> {
                 let name = crate::verifier::helper_name(id).unwrap_or("unknown");
                 self.refuse(
                     "BL0401",
-                    format!("helper bpf_{name} (number {id}) has no hardware form yet; map updates, events and others come in a later version"),
+                    format!("helper bpf_{name} (number {id}) has no hardware form yet; events and others come in a later version"),
                     "remove the call, or move what it does to the host",
                 );
                 None
@@ -112,6 +114,41 @@ impl Lift<'_> {
         let label = self.line_text().and_then(super::names::assigned);
         self.name(entry, &label.unwrap_or(format!("{name}_entry")));
         self.b.write(Var::RegEntry(self.depth, 0), entry);
+    }
+
+    /// The map that a helper changes and the key, if the map is of a kind that programs change.
+    fn changed_entry(&mut self) -> Option<(MapId, Vec<Value>)> {
+        let map = self.map_arg(R1)?;
+        let decl = &self.b.dfg().maps[map];
+        let (kind, key_size, name) = (decl.kind, decl.key_size, decl.name.clone());
+        let known = matches!(
+            kind,
+            MapKind::Hash | MapKind::PercpuHash | MapKind::Array | MapKind::PercpuArray
+        );
+        if !known {
+            self.refuse(
+                "BL0411",
+                format!("change of `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
+                "use an array, percpu_array, hash or percpu_hash map",
+            );
+            return None;
+        }
+        let place = self.place(R2, 0)?;
+        Some((map, self.load_bytes(place, key_size)?))
+    }
+
+    fn map_update(&mut self) -> Option<Value> {
+        let (map, key) = self.changed_entry()?;
+        let size = self.b.dfg().maps[map].value_size;
+        let place = self.place(R3, 0)?;
+        let value = self.load_bytes(place, size)?;
+        let flags = self.reg(R4);
+        Some(self.b.emit(Op::MapUpdate { map, key, value, flags }, Ty::Int(64)))
+    }
+
+    fn map_delete(&mut self) -> Option<Value> {
+        let (map, key) = self.changed_entry()?;
+        Some(self.b.emit(Op::MapDelete { map, key }, Ty::Int(64)))
     }
 
     fn prandom(&mut self) -> Value {

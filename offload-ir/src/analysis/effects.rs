@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum State {
     /// Packet bytes.
     Packet,
-    /// Which keys a map holds. No operation of the IR changes it so far.
+    /// Which keys a map holds.
     Keys(MapId),
     /// The values of a map's entries.
     Values(MapId),
@@ -22,19 +22,24 @@ pub enum State {
 pub fn read_state(op: &Op) -> Option<State> {
     match op {
         Op::PktLoad { .. } => Some(State::Packet),
-        Op::MapLookup { map, .. } => Some(State::Keys(*map)),
+        Op::MapLookup { map, .. } | Op::MapUpdate { map, .. } | Op::MapDelete { map, .. } => {
+            Some(State::Keys(*map))
+        }
         Op::MapLoad { map, .. } | Op::MapAtomic { map, .. } => Some(State::Values(*map)),
         _ => None,
     }
 }
 
-/// The state that `op` writes, if any.
-pub fn written_state(op: &Op) -> Option<State> {
-    match op {
-        Op::PktStore { .. } | Op::PktZero { .. } => Some(State::Packet),
-        Op::MapStore { map, .. } | Op::MapAtomic { map, .. } => Some(State::Values(*map)),
-        _ => None,
-    }
+/// The states that `op` writes.
+pub fn written_states(op: &Op) -> impl Iterator<Item = State> {
+    let (first, second) = match op {
+        Op::PktStore { .. } | Op::PktZero { .. } => (Some(State::Packet), None),
+        Op::MapStore { map, .. } | Op::MapAtomic { map, .. } => (Some(State::Values(*map)), None),
+        Op::MapUpdate { map, .. } => (Some(State::Keys(*map)), Some(State::Values(*map))),
+        Op::MapDelete { map, .. } => (Some(State::Keys(*map)), None),
+        _ => (None, None),
+    };
+    first.into_iter().chain(second)
 }
 
 /// Numbers for the content of each state: equal numbers at two places mean that nothing can have changed it
@@ -56,7 +61,7 @@ impl Versions {
             .reverse_postorder()
             .iter()
             .flat_map(|b| &func.blocks[*b].insts)
-            .filter_map(|i| written_state(&func.dfg.insts[*i].op))
+            .flat_map(|i| written_states(&func.dfg.insts[*i].op))
             .collect();
         for &block in cfg.reverse_postorder() {
             let mut now: BTreeMap<State, u32> = BTreeMap::new();
@@ -69,7 +74,7 @@ impl Versions {
                 if let Some(version) = read_state(op).and_then(|s| now.get(&s)) {
                     this.reads[inst] = *version;
                 }
-                if let Some(state) = written_state(op) {
+                for state in written_states(op) {
                     now.insert(state, this.fresh());
                 }
             }

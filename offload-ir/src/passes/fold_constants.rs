@@ -176,7 +176,9 @@ impl Folder<'_> {
             | Op::PktStore { .. }
             | Op::PktZero { .. }
             | Op::MapStore { .. }
-            | Op::MapAtomic { .. } => None,
+            | Op::MapAtomic { .. }
+            | Op::MapUpdate { .. }
+            | Op::MapDelete { .. } => None,
         }
     }
 }

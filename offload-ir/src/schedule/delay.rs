@@ -50,7 +50,8 @@ impl Delays<'_> {
             Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
                 self.index(dfg, key)
             }
-            Op::MapLookup { .. } => 0,
+            // Changes of the keys do not get here: `if_convert` refuses them.
+            Op::MapLookup { .. } | Op::MapUpdate { .. } | Op::MapDelete { .. } => 0,
             Op::MapLoad { off, bounds, .. } => {
                 self.row_choice(dfg, *off, bounds.offsets().take(4096).count())
             }

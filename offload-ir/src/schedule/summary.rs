@@ -148,6 +148,8 @@ fn kind(op: &Op) -> &'static str {
         Op::PktLoad { .. } => "load",
         Op::PktStore { .. } => "store",
         Op::PktZero { .. } => "zero",
+        Op::MapUpdate { .. } => "map_update",
+        Op::MapDelete { .. } => "map_delete",
         Op::MapLookup { .. } => "lookup",
         Op::EntryIsNull(_) => "is_null",
         Op::MapLoad { .. } => "read",

@@ -89,6 +89,7 @@ impl Parser {
         match word.as_str() {
             "pkt_store" | "pkt_zero" | "map_store" => Ok((self.effect(&word)?, None)),
             "map_lookup" | "entry" => self.entry_op(&word),
+            "map_update" | "map_delete" => Ok((self.key_change(&word)?, Some(Ty::Int(64)))),
             "map_load" => {
                 let ty = self.suffix()?;
                 let map = self.map()?;
@@ -161,14 +162,29 @@ impl Parser {
         })
     }
 
+    fn parts(&mut self) -> Result<Vec<Value>, ParseError> {
+        self.punct('(')?;
+        let parts = self.values()?;
+        self.punct(')')?;
+        Ok(parts)
+    }
+
+    fn key_change(&mut self, word: &str) -> Result<Op, ParseError> {
+        let map = self.map()?;
+        let key = self.parts()?;
+        if word == "map_delete" {
+            return Ok(Op::MapDelete { map, key });
+        }
+        self.punct(',')?;
+        let value = self.parts()?;
+        Ok(Op::MapUpdate { map, key, value, flags: self.comma_value()? })
+    }
+
     fn entry_op(&mut self, word: &str) -> Result<(Op, Option<Ty>), ParseError> {
         self.punct('.')?;
         let map = self.map()?;
         let op = if word == "map_lookup" {
-            self.punct('(')?;
-            let key = self.values()?;
-            self.punct(')')?;
-            Op::MapLookup { map, key }
+            Op::MapLookup { map, key: self.parts()? }
         } else if self.eat_word("null") {
             Op::EntryConst { map, index: None }
         } else {

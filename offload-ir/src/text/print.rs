@@ -221,6 +221,10 @@ impl<'a> Printer<'a> {
             }
             Op::PktZero { from, to } => format!("pkt_zero {from}, {to}"),
             Op::MapLookup { map, key } => format!("map_lookup.{map} ({})", list(key)),
+            Op::MapUpdate { map, key, value, flags } => {
+                format!("map_update {map} ({}), ({}), {flags}", list(key), list(value))
+            }
+            Op::MapDelete { map, key } => format!("map_delete {map} ({})", list(key)),
             Op::EntryConst { map, index: Some(i) } => format!("entry.{map} {i}"),
             Op::EntryConst { map, index: None } => format!("entry.{map} null"),
             Op::MapLoad { map, entry, off, bounds } => {

@@ -15,7 +15,7 @@
 //!   and no other has an expected value.
 //! - **O6** Bounds are not empty (`min <= max`), known bits lie within the known mask, and an access to a map's
 //!   values lies within the value.
-//! - **O7** The parts of a key are multiples of 8 bits and together as long as the map's keys.
+//! - **O7** The parts of a key (or value) are multiples of 8 bits and together as long as the map's keys (values).
 //!
 //! # `Function`
 //!
@@ -34,6 +34,7 @@
 //! - **P2** A definition comes before its uses.
 //! - **P3** Only effects, loads and lookups have predicates, all of them `i1`.
 //! - **P4** The values of the verdict are defined integers.
+//! - **P5** No operation creates or deletes entries of a map.
 //!
 //! The order of effects on one state is the order of the list, by definition.
 //!

@@ -78,6 +78,7 @@ impl Check<'_> {
             }
             Op::MapLookup { map, .. } | Op::EntryConst { map, .. } => ty == Ty::Entry(*map),
             Op::MapAtomic { value, .. } => bits.is_some() && bits == arg(value),
+            Op::MapUpdate { .. } | Op::MapDelete { .. } => bits == Some(64),
             Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. } => true,
         };
         sink.require(ok, self.site, "O2", || {
@@ -141,8 +142,13 @@ impl Check<'_> {
                 self.int(*from, Some(64), "from", sink);
                 self.int(*to, Some(64), "to", sink);
             }
-            Op::MapLookup { key, .. } => {
+            Op::MapLookup { key, .. } | Op::MapDelete { key, .. } => {
                 key.iter().for_each(|k| self.int(*k, None, "key part", sink))
+            }
+            Op::MapUpdate { key, value, flags, .. } => {
+                key.iter().for_each(|k| self.int(*k, None, "key part", sink));
+                value.iter().for_each(|v| self.int(*v, None, "value part", sink));
+                self.int(*flags, Some(64), "the flags", sink);
             }
             Op::MapLoad { map, entry, .. } => self.entry(*entry, *map, sink),
             Op::MapStore { map, entry, value, .. } => {
@@ -178,7 +184,14 @@ impl Check<'_> {
                 sink.require(ok, self.site, "O4", || format!("{map} has no entry {i}"));
                 return;
             }
-            Op::MapLookup { map, key } => return self.key(*map, key, sink),
+            Op::MapLookup { map, key } | Op::MapDelete { map, key } => {
+                return self.parts("key", key, self.dfg.maps[*map].key_size, sink);
+            }
+            Op::MapUpdate { map, key, value, .. } => {
+                let decl = &self.dfg.maps[*map];
+                self.parts("key", key, decl.key_size, sink);
+                return self.parts("value", value, decl.value_size, sink);
+            }
             Op::PktLoad { .. } | Op::MapLoad { .. } => {
                 (result_width, result_width % 8 == 0 && result_width > 0)
             }
@@ -207,12 +220,13 @@ impl Check<'_> {
         }
     }
 
-    fn key(&self, map: MapId, key: &[Value], sink: &mut Sink) {
-        let widths = key.iter().map(|k| u32::from(self.dfg.ty(*k).bits().unwrap_or(1)));
+    /// O7: the parts of a key or value are whole bytes and fill `size` of them.
+    fn parts(&self, what: &str, parts: &[Value], size: u32, sink: &mut Sink) {
+        let widths = parts.iter().map(|k| u32::from(self.dfg.ty(*k).bits().unwrap_or(1)));
         let whole = widths.clone().all(|w| w % 8 == 0);
-        let (bits, size) = (widths.sum::<u32>(), self.dfg.maps[map].key_size);
+        let bits = widths.sum::<u32>();
         sink.require(whole && u64::from(bits) == 8 * u64::from(size), self.site, "O7", || {
-            format!("a key of {bits} bits for {map}, whose keys have {size} bytes")
+            format!("a {what} of {bits} bits for a map whose {what}s have {size} bytes")
         });
     }
 }

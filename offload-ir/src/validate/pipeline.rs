@@ -1,10 +1,11 @@
-//! Invariants P1 to P4: a `Pipeline`.
+//! Invariants P1 to P5: a `Pipeline`.
 
 use super::faults::{Faults, Sink, Site};
 use super::ops::check_inst;
 use super::Validated;
 use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Inst, Value};
+use crate::op::Op;
 use crate::pipeline::Pipeline;
 use std::collections::BTreeSet;
 
@@ -45,6 +46,8 @@ pub(super) fn check_pipeline(pipeline: &Pipeline, sink: &mut Sink) -> bool {
             let ok = dfg.values[v].def == ValueDef::Inst(inst);
             sink.require(ok, site, "P1", || format!("{v} is not defined here"));
         }
+        let changes_keys = matches!(data.op, Op::MapUpdate { .. } | Op::MapDelete { .. });
+        sink.require(!changes_keys, site, "P5", || "a pipeline cannot do this".into());
         if let Some(p) = data.pred {
             let may = data.op.has_effect() || data.op.reads_state();
             sink.require(may, site, "P3", || "this operation has no predicate".into());

@@ -1,7 +1,7 @@
 //! Execution of single steps.
 
 use super::step::{Action, Index, Step};
-use crate::map::{MapSet, Slot};
+use crate::map::{Errno, MapSet, Slot};
 use crate::outcome::Fault;
 use crate::packet::Packet;
 use crate::trace::Inputs;
@@ -19,6 +19,7 @@ pub(super) struct State {
     /// Coordinates `from .. to` that were written, for the end (see `Verdict::valid_end`).
     pub written: Vec<(i64, i64)>,
     key: Box<[u8; MAX_KEY]>,
+    value: Vec<u8>,
 }
 
 /// The entry that a value is.
@@ -27,8 +28,9 @@ fn slot(entry: u64) -> Option<Slot> {
 }
 
 impl State {
-    pub fn new(values: Vec<u64>) -> Self {
-        Self { values, written: Vec::new(), key: Box::new([0; MAX_KEY]) }
+    pub fn new(values: Vec<u64>, longest_value: usize) -> Self {
+        let value = vec![0; longest_value];
+        Self { values, written: Vec::new(), key: Box::new([0; MAX_KEY]), value }
     }
 
     /// Before a packet.
@@ -103,7 +105,20 @@ impl State {
 
     fn map_step(&mut self, step: &Step, maps: &mut MapSet) -> Result<(), Fault> {
         let result = match &step.action {
-            Action::Lookup { map, key } => self.lookup(*map, key, maps),
+            Action::Lookup { map, key } => {
+                let len = gather(&self.values, key, &mut self.key[..]);
+                maps.lookup(*map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
+            }
+            Action::Update { map, key, value, flags } => {
+                let len = gather(&self.values, key, &mut self.key[..]);
+                let size = gather(&self.values, value, &mut self.value);
+                let (key, value) = (&self.key[..len], &self.value[..size]);
+                as_return(maps.update(*map, key, value, self.get(*flags)))
+            }
+            Action::Delete { map, key } => {
+                let len = gather(&self.values, key, &mut self.key[..]);
+                as_return(maps.delete(*map, &self.key[..len]))
+            }
             Action::MapLoad { map, entry, off, n } => match slot(self.get(*entry)) {
                 Some(slot) => maps.peek(*map, slot, self.get(*off) as i64, (*n).into()),
                 None => 0,
@@ -143,16 +158,22 @@ impl State {
         self.values[step.dst as usize] = result;
         Ok(())
     }
+}
 
-    fn lookup(&mut self, map: usize, parts: &[(Index, u8)], maps: &mut MapSet) -> u64 {
-        let mut len = 0;
-        for (part, n) in parts {
-            let n = usize::from(*n);
-            self.key[len..len + n].copy_from_slice(&self.values[*part as usize].to_le_bytes()[..n]);
-            len += n;
-        }
-        maps.lookup(map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
+/// The parts of a key or value in memory order; how many bytes they are.
+fn gather(values: &[u64], parts: &[(Index, u8)], into: &mut [u8]) -> usize {
+    let mut len = 0;
+    for (part, n) in parts {
+        let n = usize::from(*n);
+        into[len..len + n].copy_from_slice(&values[*part as usize].to_le_bytes()[..n]);
+        len += n;
     }
+    len
+}
+
+/// What a helper returns.
+fn as_return(result: Result<(), Errno>) -> u64 {
+    result.map_or_else(Errno::as_return, |()| 0)
 }
 
 fn fault(step: &Step, what: String) -> Fault {

@@ -66,6 +66,17 @@ pub(super) enum Action {
         map: usize,
         key: Box<[(Index, u8)]>,
     },
+    /// As `Lookup`, with the value and the flags.
+    Update {
+        map: usize,
+        key: Box<[(Index, u8)]>,
+        value: Box<[(Index, u8)]>,
+        flags: Index,
+    },
+    Delete {
+        map: usize,
+        key: Box<[(Index, u8)]>,
+    },
     IsNull(Index),
     MapLoad {
         map: usize,
@@ -104,7 +115,8 @@ impl<'a> Flattener<'a> {
     }
 
     pub fn finish(self) -> (Vec<Step>, State) {
-        (self.steps, State::new(self.values))
+        let longest = self.dfg.maps.values().map(|m| m.value_size as usize).max().unwrap_or(0);
+        (self.steps, State::new(self.values, longest))
     }
 
     /// Appends `inst`.
@@ -155,9 +167,17 @@ impl<'a> Flattener<'a> {
             },
             Op::PktZero { from, to } => Action::PktZero { from: i(from), to: i(to) },
             Op::MapLookup { map, key } => {
-                let key = key.iter().map(|k| (i(k), self.bytes(*k))).collect();
-                Action::Lookup { map: map.as_u32() as usize, key }
+                Action::Lookup { map: map.as_u32() as usize, key: self.sized(key) }
             }
+            Op::MapDelete { map, key } => {
+                Action::Delete { map: map.as_u32() as usize, key: self.sized(key) }
+            }
+            Op::MapUpdate { map, key, value, flags } => Action::Update {
+                map: map.as_u32() as usize,
+                key: self.sized(key),
+                value: self.sized(value),
+                flags: i(flags),
+            },
             Op::EntryIsNull(e) => Action::IsNull(i(e)),
             Op::MapLoad { map, entry, off, .. } => {
                 Action::MapLoad { map: map.as_u32() as usize, entry: i(entry), off: i(off), n }
@@ -179,6 +199,11 @@ impl<'a> Flattener<'a> {
                 n: self.bytes(*value),
             },
         }
+    }
+
+    /// Parts with their sizes in bytes.
+    fn sized(&self, parts: &[Value]) -> Box<[(Index, u8)]> {
+        parts.iter().map(|p| (p.as_u32(), self.bytes(*p))).collect()
     }
 
     fn positions(&self, parts: &[Value]) -> Box<[(Index, u8)]> {
