@@ -303,8 +303,10 @@ impl Lift<'_> {
         let bytes = size.bytes() as u8;
         let wide = self.number(src);
         let value = self.b.extract(wide, 0, bytes * 8);
-        let r0 = self.number(Reg::R0);
-        let expected = (op == AtomicOp::CmpXchg).then(|| self.b.extract(r0, 0, bytes * 8));
+        let expected = (op == AtomicOp::CmpXchg).then(|| {
+            let r0 = self.number(Reg::R0);
+            self.b.extract(r0, 0, bytes * 8)
+        });
         let old = match place {
             Place::Map { map, entry, off, bounds } => {
                 let op = Op::MapAtomic { op, map, entry, off, bounds, value, expected };
