@@ -12,23 +12,49 @@ pub(super) const LONGEST: usize = 3520;
 
 /// Helpers that answer from the host's tables and secrets, or after some time: routes, MTUs, sockets, SYN cookies,
 /// counters, kernel memory, timers.
-const ASKS_HOST: [u32; 21] = [
-    4, 22, 55, 69, 84, 85, 86, 99, 100, 110, 112, 113, 114, 115, 163, 169, 170, 171, 172, 204, 205,
+const ASKS_HOST: [(u32, &str); 21] = [
+    (4, "probe_read"),
+    (22, "perf_event_read"),
+    (55, "perf_event_read_value"),
+    (69, "fib_lookup"),
+    (84, "sk_lookup_tcp"),
+    (85, "sk_lookup_udp"),
+    (86, "sk_release"),
+    (99, "skc_lookup_tcp"),
+    (100, "tcp_check_syncookie"),
+    (110, "tcp_gen_syncookie"),
+    (112, "probe_read_user"),
+    (113, "probe_read_kernel"),
+    (114, "probe_read_user_str"),
+    (115, "probe_read_kernel_str"),
+    (163, "check_mtu"),
+    (169, "timer_init"),
+    (170, "timer_set_callback"),
+    (171, "timer_start"),
+    (172, "timer_cancel"),
+    (204, "tcp_raw_gen_syncookie_ipv4"),
+    (205, "tcp_raw_gen_syncookie_ipv6"),
 ];
 
 /// What the names of kernel functions begin with that work on their arguments alone.
 const PURE: [&str; 4] = ["bpf_dynptr_", "bpf_iter_num_", "bpf_rdonly_cast", "bpf_cast_to_kern_ctx"];
 
-/// True if the answer of this call depends on the host.
-fn asks_host(program: &Program, insn: &Insn) -> bool {
+/// What `insn` asks the host for, if it does.
+fn question<'a>(program: &'a Program, insn: &Insn) -> Option<&'a str> {
     match insn {
-        Insn::Call(Callee::Helper(id)) => ASKS_HOST.contains(id),
-        Insn::Call(Callee::Kfunc(k)) => {
-            let name = program.kfuncs.get(*k).map_or("", String::as_str);
-            !PURE.iter().any(|p| name.starts_with(p))
+        Insn::Call(Callee::Helper(id)) => {
+            ASKS_HOST.iter().find(|(n, _)| n == id).map(|(_, name)| *name)
         }
-        _ => false,
+        Insn::Call(Callee::Kfunc(k)) => {
+            let name = program.kfuncs.get(*k).map_or("?", String::as_str);
+            Some(name).filter(|name| !PURE.iter().any(|p| name.starts_with(p)))
+        }
+        _ => None,
     }
+}
+
+fn asks_host(program: &Program, insn: &Insn) -> bool {
+    question(program, insn).is_some()
 }
 
 /// Whether each packet makes the program ask the host; `None` if no packet can.
@@ -94,18 +120,14 @@ pub fn comparable(job: &Job<'_>) -> (Vec<usize>, Vec<String>) {
     (kept, notices)
 }
 
-/// The calls that ask the host, as they stand in the programs.
+/// The calls that ask the host.
 fn calls(job: &Job<'_>) -> String {
     let programs = std::iter::once(job.program).chain(job.tail_calls.iter().map(|(_, p)| p));
-    let mut names = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for program in programs.map(VerifiedProgram::program) {
-        for (pc, insn) in program.insns.iter().enumerate().filter(|(_, i)| asks_host(program, i)) {
-            let pc = beeline_frontend::Pc(pc as u32);
-            let text = beeline_frontend::disasm::insn(program, pc, insn);
-            if !names.contains(&text) {
-                names.push(text);
-            }
-        }
+        names.extend(program.insns.iter().filter_map(|i| question(program, i)));
     }
+    names.sort_unstable();
+    names.dedup();
     names.join(", ")
 }

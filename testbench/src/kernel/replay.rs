@@ -72,6 +72,7 @@ fn replay(job: &Job<'_>) -> Result<Record, EngineError> {
     let packets = session.packets(readers)?;
     let maps = maps.dump(&model)?;
     leave_out_long(job, &mut unseen);
+    leave_out_filters(&model, &mut unseen);
     leave_out_full_lru(&model, &maps, &mut unseen);
     Ok(Record { packets, maps, unseen, ..Record::default() })
 }
@@ -156,7 +157,7 @@ fn accept(object: &KernelObject, program: &Program) -> Result<KernelProgram, Eng
 }
 
 /// The kernel's refusal as a diagnostic: its last words, at the last instruction that its log names.
-fn refusal(program: &Program, refused: &Refused) -> Diagnostic {
+pub(super) fn refusal(program: &Program, refused: &Refused) -> Diagnostic {
     let tail = refused.tail(12);
     let number = |line: &str| line.split_once(": (").and_then(|(n, _)| n.parse().ok());
     let pc = tail.lines().rev().find_map(number).unwrap_or(0);
@@ -213,6 +214,17 @@ fn leave_out_long(job: &Job<'_>, unseen: &mut Unseen) {
             "packet {} is not run: test runs take at most {LONGEST} bytes, it has {}",
             p.index,
             p.bytes.len()
+        ));
+    }
+}
+
+/// The bits of a bloom filter cannot be read back.
+fn leave_out_filters(model: &MapSet, unseen: &mut Unseen) {
+    for m in (0..model.len()).filter(|m| model.kind(*m) == MapKind::BloomFilter) {
+        unseen.maps.insert(m);
+        unseen.notices.push(format!(
+            "map {} is not compared: the bits of a bloom filter cannot be read (what lookups give is compared)",
+            model.name(m)
         ));
     }
 }

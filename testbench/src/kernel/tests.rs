@@ -84,6 +84,9 @@ fn a_refusal_has_the_end_of_the_log() {
     let refused = KernelProgram::load(&program, &[], Attach::Plain).unwrap_err();
     assert!(refused.tail(12).contains("R0 !read_ok"), "{refused}");
     assert!(!refused.is_unavailable());
+    let text = super::replay::refusal(&program, &refused).to_string();
+    assert!(text.contains("BL0901") && text.contains("R0 !read_ok"), "{text}");
+    assert!(text.contains("insn 0: exit"), "{text}");
 }
 
 /// Callbacks, locks, timers and global functions, all of which need types.
