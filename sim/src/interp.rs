@@ -7,6 +7,7 @@
 mod alu;
 mod callback;
 mod decode;
+mod fuse;
 mod helper;
 mod kfunc;
 mod memory;

@@ -181,6 +181,18 @@ impl MapSet {
         Some(slot)
     }
 
+    /// Address of the value at `index` in the values of an array, `Some(None)` behind its end; `None` if the map is of another kind.
+    #[inline]
+    pub fn array_value(&self, map: usize, index: u32) -> Option<Option<u64>> {
+        let map = self.maps.get(map)?;
+        match map.content {
+            Content::Array => {
+                Some((index < map.def.max_entries).then(|| map.values.address(index)))
+            }
+            _ => None,
+        }
+    }
+
     /// The slot of `key`, without an effect on the order of LRU kinds.
     pub fn slot_of(&self, map: usize, key: &[u8]) -> Option<Slot> {
         self.maps[map].find(key)

@@ -1,10 +1,13 @@
 //! Bytecode to [`Op`]s, slot by slot: the index of an operation is the linked program counter.
 
+use super::fuse::fuse;
 use super::helper::Helper;
 use super::kfunc::Kfunc;
 use super::memory;
 use super::op::{with_table, Op, R};
-use beeline_frontend::insn::{AluOp, Callee, Cond, Imm64, Insn, Operand, Size, Swap, Width};
+use beeline_frontend::insn::{
+    AluOp, AtomicKind, Callee, Cond, Imm64, Insn, Operand, Size, Swap, Width,
+};
 use beeline_frontend::{Pc, Program, Reg};
 use beeline_ir::Diagnostic;
 
@@ -23,33 +26,12 @@ pub fn decode(program: &Program, base: u32, fused: bool) -> Result<Vec<Op>, Vec<
         .collect();
     code.append(&mut decoder.trampolines);
     if fused {
-        fuse(&mut code);
+        fuse(&mut code, base);
     }
     if decoder.refused.is_empty() {
         Ok(code)
     } else {
         Err(decoder.refused)
-    }
-}
-
-/// Replaces the first operation of a frequent sequence by one that does it all and skips the rest. The others stay
-/// where they are, for jumps into the sequence.
-fn fuse(code: &mut [Op]) {
-    for pc in 0..code.len().saturating_sub(1) {
-        let (Op::Mov64R(d, s), Op::Add64I(also_d, imm)) = (code[pc], code[pc + 1]) else {
-            continue;
-        };
-        if d != also_d {
-            continue;
-        }
-        let short = i16::try_from(imm);
-        code[pc] = match (code.get(pc + 2), short) {
-            (Some(Op::JGt64R(a, x, to)), Ok(imm)) if *a == d => Op::LeaJGt(d, s, *x, imm, *to),
-            (Some(Op::JLt64R(x, a, to)), Ok(imm)) if *a == d => Op::LeaJGt(d, s, *x, imm, *to),
-            (Some(Op::JLe64R(a, x, to)), Ok(imm)) if *a == d => Op::LeaJLe(d, s, *x, imm, *to),
-            (Some(Op::JGe64R(x, a, to)), Ok(imm)) if *a == d => Op::LeaJLe(d, s, *x, imm, *to),
-            _ => Op::Lea(d, s, imm),
-        };
     }
 }
 
@@ -164,6 +146,9 @@ impl Decoder<'_> {
                 load(size, signed, dst.into(), src.into(), off)
             }
             Insn::Store { size, dst, off, src } => store(size, dst.into(), off, src),
+            Insn::Atomic { kind: AtomicKind::Add, size: Size::B8, fetch: false, dst, off, src } => {
+                Op::AtomicAdd8(dst.into(), src.into(), off)
+            }
             Insn::Atomic { kind, size, fetch, dst, off, src } => {
                 Op::Atomic { kind, size, fetch, dst: dst.into(), src: src.into(), off }
             }

@@ -13,6 +13,7 @@ mod text;
 mod timer;
 
 pub(super) use dynptr::kfuncs as dynptr_kfuncs;
+pub(super) use maps::lookup_in;
 pub use redirect::RedirectState;
 pub use timer::{Due, Timers};
 

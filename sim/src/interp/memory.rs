@@ -175,6 +175,25 @@ impl Memory<'_> {
         }
     }
 
+    /// Adds `x` to the 64-bit number at `address`; returns the sum. `None`, and nothing done, if it cannot be read and written.
+    #[inline(always)]
+    pub fn add(&mut self, address: u64, x: u64) -> Option<u64> {
+        if address >> TAG_SHIFT == VALUE {
+            return self.add_in_value(address, x);
+        }
+        let sum = self.load::<8>(address)?.wrapping_add(x);
+        self.store::<8>(address, sum).map(|()| sum)
+    }
+
+    #[inline(never)]
+    fn add_in_value(&mut self, address: u64, x: u64) -> Option<u64> {
+        let (map, at) = split_value(address);
+        let to: &mut [u8; 8] = self.maps.values_mut(map)?.get_mut(at)?;
+        let sum = u64::from_le_bytes(*to).wrapping_add(x);
+        *to = sum.to_le_bytes();
+        Some(sum)
+    }
+
     /// What is left of a callback's key from `address` on.
     fn key(&self, address: u64) -> Option<&[u8]> {
         let level = address as usize >> KEY_SHIFT & 0xfff_ffff;

@@ -119,6 +119,24 @@ macro_rules! define_op {
             /// `d = s + imm; if d > x` (or `d <= x`) goto: the usual packet bounds check, made of three slots.
             LeaJGt(R, R, R, i16, u32),
             LeaJLe(R, R, R, i16, u32),
+            /// `r2 = r10 + offset; r1 = map; r0 = lookup`, made of five slots: map, offset; then, made of six, with a jump on null or not null.
+            Lookup(u16, i16),
+            LookupJNull(u16, i16, u32),
+            LookupJFound(u16, i16, u32),
+            /// Two bytes as a number, made of four slots: low byte, number, base, offset.
+            LoadPair(R, R, R, i16),
+            /// `data` and `data_end` of the context, made of two slots: both, base.
+            LoadBounds(R, R, R),
+            /// `d = *p + x; *p = d`, 64 bits, made of three slots: d, p, offset, x.
+            CountI(R, R, i16, i32),
+            CountR(R, R, i16, R),
+            /// `d = imm; *(u32 *)p = d`, made of two slots: d, p, offset, imm.
+            Store4Const(R, R, i16, i32),
+            /// Two comparisons of one register with 16-bit numbers, made of two slots: register, number, distance, number, distance.
+            JEqEq(R, u16, u16, u16, u16),
+            JEqNe(R, u16, u16, u16, u16),
+            /// 64-bit atomic addition without fetch: base, operand, offset.
+            AtomicAdd8(R, R, i16),
             /// A call of a function of the program; `true` if the function uses its stack.
             CallLocal(u32, bool),
             CallHelper(Helper),

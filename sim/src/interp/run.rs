@@ -5,8 +5,8 @@ use super::callback::{self, Next, Walk};
 use super::helper::{self, Env, RedirectState};
 use super::kfunc;
 use super::memory::{
-    frame_pointer, key_address, map_address, map_at, value_address, Memory, CTX_ADDRESS,
-    FRAME_SIZE, MAX_FRAMES,
+    frame_pointer, key_address, map_address, map_at, packet_address, value_address, Memory,
+    CTX_ADDRESS, FRAME_SIZE, MAX_FRAMES,
 };
 use super::op::{with_table, Op, Regs, R};
 use super::{Code, Frame, Loaded};
@@ -235,6 +235,16 @@ pub(super) fn run<W: Watch>(
             }
         }};
     }
+    macro_rules! lookup {
+        ($map:ident, $off:ident) => {{
+            regs[2] = regs[R10.index()].wrapping_add($off as u64);
+            regs[1] = map_address($map.into());
+            match helper::lookup_in($map.into(), regs[2], &regs, &mut env) {
+                Ok(result) => regs[R0.index()] = result,
+                Err(bad) => fault!(pc + 3, format!("MapLookupElem: {}", bad.0)),
+            }
+        }};
+    }
     loop {
         let Some(op) = code.get(pc) else {
             fault!(pc, "control left the program");
@@ -280,6 +290,82 @@ pub(super) fn run<W: Watch>(
             Op::LeaJLe(d, s, x, i, to) => {
                 regs[d.index()] = regs[s.index()].wrapping_add(i as u64);
                 pc = if regs[d.index()] <= regs[x.index()] { to as usize } else { pc + 2 };
+            }
+            Op::Lookup(map, off) => {
+                lookup!(map, off);
+                pc += 4;
+            }
+            Op::LookupJNull(map, off, to) => {
+                lookup!(map, off);
+                pc = if regs[R0.index()] == 0 { to as usize } else { pc + 5 };
+            }
+            Op::LookupJFound(map, off, to) => {
+                lookup!(map, off);
+                pc = if regs[R0.index()] != 0 { to as usize } else { pc + 5 };
+            }
+            Op::LoadPair(a, b, s, off) => {
+                load!(2, b, s, off, v => v);
+                regs[a.index()] = regs[b.index()] & 0xff;
+                pc += 3;
+            }
+            Op::LoadBounds(a, b, s) => {
+                let address = regs[s.index()];
+                if address != CTX_ADDRESS {
+                    // Some other memory: both loads, one after the other.
+                    let loaded = env.memory.load::<4>(address).zip(env.memory.load::<4>(address.wrapping_add(4)));
+                    let Some((first, second)) = loaded else {
+                        return Err(bad_access(program, pc - 1, address, "load"));
+                    };
+                    regs[a.index()] = first;
+                    regs[b.index()] = second;
+                } else {
+                    regs[a.index()] = packet_address(env.memory.packet.start());
+                    regs[b.index()] = packet_address(env.memory.packet.end());
+                }
+                pc += 1;
+            }
+            Op::CountI(d, s, off, i) => {
+                let address = regs[s.index()].wrapping_add(off as u64);
+                let Some(v) = env.memory.add(address, i as u64) else {
+                    return Err(bad_access(program, pc - 1, address, "load"));
+                };
+                regs[d.index()] = v;
+                pc += 2;
+            }
+            Op::CountR(d, s, off, x) => {
+                let address = regs[s.index()].wrapping_add(off as u64);
+                let Some(v) = env.memory.add(address, regs[x.index()]) else {
+                    return Err(bad_access(program, pc - 1, address, "load"));
+                };
+                regs[d.index()] = v;
+                pc += 2;
+            }
+            Op::AtomicAdd8(d, s, off) => {
+                let address = regs[d.index()].wrapping_add(off as u64);
+                if env.memory.add(address, regs[s.index()]).is_none() {
+                    return Err(bad_access(program, pc - 1, address, "atomic operation"));
+                }
+            }
+            Op::Store4Const(d, s, off, i) => {
+                regs[d.index()] = u64::from(i as u32);
+                store!(4, s, off, i as u64);
+                pc += 1;
+            }
+            Op::JEqEq(d, a, first, b, second) => {
+                let v = regs[d.index()] as u32;
+                pc = match v {
+                    _ if v == u32::from(a) => pc - 1 + usize::from(first),
+                    _ if v == u32::from(b) => pc - 1 + usize::from(second),
+                    _ => pc + 1,
+                };
+            }
+            Op::JEqNe(d, a, first, b, second) => {
+                let v = regs[d.index()] as u32;
+                pc = match v {
+                    _ if v == u32::from(a) => pc - 1 + usize::from(first),
+                    _ if v != u32::from(b) => pc - 1 + usize::from(second),
+                    _ => pc + 1,
+                };
             }
             Op::Neg64(d) => regs[d.index()] = regs[d.index()].wrapping_neg(),
             Op::Neg32(d) => regs[d.index()] = (regs[d.index()] as u32).wrapping_neg().into(),
