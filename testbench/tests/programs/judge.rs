@@ -1,0 +1,161 @@
+//! One object on trial: verdicts of both verifiers, then the same trace in interpreter and kernel.
+
+use crate::workload::{Case, Workload};
+use beeline_frontend::object::KernelTypes;
+use beeline_frontend::{load, verifier, Object, Program, VerifiedProgram};
+use beeline_testbench::capture::{Trace, TracePacket};
+use beeline_testbench::engine::{self, EngineKind, Job, Surroundings};
+use beeline_testbench::equiv::{equiv, Status};
+use beeline_testbench::kernel::{Attach, KernelObject};
+use beeline_testbench::map_file::{self, MapFile};
+use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::TailCalls;
+use beeline_testbench::traffic::JUMBO_FRAME;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A case with what it is tried with.
+pub struct Trial<'a> {
+    pub case: &'a Case,
+    pub workload: Workload,
+    /// Whether the kernel is there.
+    pub kernel: bool,
+}
+
+impl Trial<'_> {
+    /// Everything that is wrong with `bytes`, an object of the case.
+    pub fn run(&self, bytes: &[u8], may_be_refused: bool) -> Vec<String> {
+        let object = match load(bytes, self.case.name) {
+            Ok(mut object) => {
+                match (object.needs_kernel_types(), host_types()) {
+                    (false, _) => {}
+                    (true, Some(types)) => object.use_kernel_types(types, false),
+                    (true, None) => {
+                        println!("notice: skipped: there are no types of the running kernel");
+                        return Vec::new();
+                    }
+                }
+                object
+            }
+            Err(e) => return vec![format!("does not load: {}", first(e.diagnostics()))],
+        };
+        let mut faults = Vec::new();
+        for name in object.xdp_programs() {
+            faults.extend(self.verdicts(&object, &name, may_be_refused).err());
+        }
+        if faults.is_empty() {
+            faults.extend(self.replay(&object).err());
+        }
+        faults
+    }
+
+    /// Both verifiers on the program `name`.
+    fn verdicts(&self, object: &Object, name: &str, may_be_refused: bool) -> Result<(), String> {
+        let program = object
+            .program(Some(name))
+            .map_err(|e| format!("{name} does not link: {}", first(e.diagnostics())))?;
+        let ours = verifier::verify(program.clone()).map(drop).map_err(|all| first(&all));
+        if !self.kernel {
+            return ours.or_else(|e| match may_be_refused {
+                true => Ok(()),
+                false => Err(format!("{name} is rejected: {e}")),
+            });
+        }
+        match (ours, kernel_verdict(&program)?) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(_), Err(log)) if may_be_refused => {
+                println!("{name}: both refuse: {log}");
+                Ok(())
+            }
+            (Err(e), Err(log)) => Err(format!("{name}: both refuse:\n{e}\nkernel: {log}")),
+            (Ok(()), Err(log)) => Err(format!("{name}: accepted, but the kernel refuses: {log}")),
+            (Err(e), Ok(())) => Err(format!("{name}: the kernel accepts it, but: {e}")),
+        }
+    }
+
+    /// Interpreter and kernel on the trace; then the interpreter on jumbo frames.
+    fn replay(&self, object: &Object) -> Result<(), String> {
+        let program = object.program(self.case.entry).map_err(|e| first(e.diagnostics()))?;
+        let Ok(program) = verifier::verify(program) else { return Ok(()) };
+        let linked = program.program();
+        let text = self.workload.maps.to_string();
+        let maps =
+            map_file::parse(&text, Path::new("maps.json"), &linked.maps, &linked.xdp_programs)
+                .map_err(|e| e.to_string())?;
+        let tail_calls =
+            TailCalls::load(object, linked, &maps, &|_| {}).map_err(|e| format!("{e:?}"))?;
+        let replay = Replay { program: &program, maps: &maps, tail_calls: &tail_calls };
+        if self.kernel {
+            replay.compare(self.workload.packets.clone())?;
+        }
+        replay.jumbo(&self.workload.packets)
+    }
+}
+
+/// A verified program with its state.
+struct Replay<'a> {
+    program: &'a VerifiedProgram,
+    maps: &'a MapFile,
+    tail_calls: &'a TailCalls,
+}
+
+/// Every how many packets of a trace one is made a jumbo frame.
+const JUMBO_EVERY: usize = 9;
+
+impl Replay<'_> {
+    fn job<'b>(&'b self, trace: &'b Trace) -> Job<'b> {
+        Job {
+            program: self.program,
+            hardware: None,
+            tail_calls: self.tail_calls,
+            trace,
+            maps: self.maps,
+            surroundings: Surroundings::default(),
+            pacing: Pacing::FullRate,
+        }
+    }
+
+    fn compare(&self, packets: Vec<TracePacket>) -> Result<(), String> {
+        let trace = Trace { packets, notices: Vec::new() };
+        let report = equiv(&[EngineKind::Interp, EngineKind::Kernel], &self.job(&trace));
+        for (engine, status) in &report.engines {
+            match status {
+                Status::Reference | Status::Equal => {}
+                Status::Diverged(d) => return Err(format!("{engine}: {}", d.what)),
+                other => return Err(format!("{engine}: {other:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The interpreter keeps to what the verifier promised on frames of 9,000 bytes, too.
+    fn jumbo(&self, packets: &[TracePacket]) -> Result<(), String> {
+        let mut packets = packets.to_vec();
+        for packet in packets.iter_mut().step_by(JUMBO_EVERY) {
+            packet.bytes.resize(JUMBO_FRAME, 0xa5);
+        }
+        let trace = Trace { packets, notices: Vec::new() };
+        let record = engine::run(EngineKind::Interp, &self.job(&trace))
+            .map_err(|e| format!("jumbo frames: {e}"))?;
+        match record.packets.len() == trace.packets.len() {
+            true => Ok(()),
+            false => Err("jumbo frames: packets are missing".into()),
+        }
+    }
+}
+
+/// The types of the running kernel, where it shows them.
+fn host_types() -> Option<Arc<KernelTypes>> {
+    let bytes = std::fs::read(KernelTypes::HOST).ok()?;
+    KernelTypes::parse(&bytes, KernelTypes::HOST).ok().map(Arc::new)
+}
+
+/// What the kernel says of `program`: its log, if it refuses.
+fn kernel_verdict(program: &Program) -> Result<Result<(), String>, String> {
+    let object = KernelObject::create(program).map_err(|e| format!("the kernel refuses a {e}"))?;
+    Ok(object.load(program, Attach::Section).map(drop).map_err(|r| r.to_string()))
+}
+
+fn first(all: &[beeline_ir::Diagnostic]) -> String {
+    all.first().map_or("no reason given".to_owned(), ToString::to_string)
+}
