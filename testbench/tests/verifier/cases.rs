@@ -160,7 +160,7 @@ fn packet_cases() -> Vec<Case> {
         case("variable offset, off by one", Refuses("BL0322"), variable(15, 4, 1)),
         case("variable offset may go to 252", Accepts, variable(63, 4, 0)),
         case("variable offset without bounds", Refuses("BL0311"), unbounded),
-        case("packet pointer stale after adjust_head", Refuses("BL0306"), stale(false)),
+        case("packet pointer stale after adjust_head", Refuses("BL0320"), stale(false)),
         case("packet pointer loaded again after adjust_head", Accepts, stale(true)),
         case("equality with the end proves nothing", Refuses("BL0322"), bound(8, Ne, B8, 0)),
     ]
@@ -718,7 +718,7 @@ fn helper_cases() -> Vec<Case> {
         ring(case("reserved record submitted", Accepts, reserve(true))),
         ring(case("reserved record lost", Refuses("BL0348"), reserve(false))),
         ring(case("past the reserved record", Refuses("BL0328"), record_overrun)),
-        ring(case("record used after submission", Refuses("BL0306"), used_after)),
+        ring(case("record used after submission", Refuses("BL0320"), used_after)),
         with_maps(
             case("redirect_map", Accepts, redirect_map.clone()),
             vec![map_def(MapKind::Devmap, 4, 4, 4)],

@@ -76,7 +76,7 @@ fn refusals_of_objects_explain_themselves() {
         ("dynptrs/no_slice_written", "BL0327"),
         ("dynptrs/no_record_not_given_back", "BL0348"),
         ("iterators/no_not_destroyed", "BL0348"),
-        ("iterators/no_number_after_destroy", "BL0306"),
+        ("iterators/no_number_after_destroy", "BL0320"),
         ("sockets/no_mark_of_common", "BL0328"),
         ("callbacks/no_loop_returns_two", "BL0355"),
         ("callbacks/no_each_of_ringbuf", "BL0344"),
