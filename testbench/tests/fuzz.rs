@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used)] // a test
 
+use beeline_frontend::MapDef;
+use beeline_ir::map::MapKind;
+use beeline_sim::MapSet;
 use beeline_testbench::fuzz::{mutate, mutate_slots, Target};
 use beeline_testbench::traffic::Rng;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -65,6 +68,76 @@ fn check(name: &str, runs: usize) {
         }
         run(target, &input);
     }
+}
+
+/// Limit of the address space in which [`absurd_sizes`] must get by, in KiB.
+const MEMORY_KB: usize = 1_200_000;
+
+#[test]
+fn absurd_sizes_take_little_memory() {
+    let command = format!("ulimit -v {MEMORY_KB} && exec \"$0\" absurd_sizes --exact --ignored");
+    let this = std::env::current_exe().unwrap();
+    let run = std::process::Command::new("sh").arg("-c").arg(command).arg(this).output().unwrap();
+    let out = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && out.contains("1 passed"), "{run:?}");
+}
+
+/// Sizes as a hostile file may state them. Run by [`absurd_sizes_take_little_memory`].
+#[test]
+#[ignore = "only means something under a memory limit"]
+fn absurd_sizes() {
+    let sizes = [1, 4, 8, 1 << 15, 1 << 22, 1 << 26, 1 << 30, i32::MAX as u32, u32::MAX];
+    let mut made = 0;
+    for kind in MapKind::ALL {
+        for key_size in [0, 4, 8, 512, 1 << 30, u32::MAX] {
+            for value_size in sizes {
+                for max_entries in [1, 1 << 12, 1 << 24, 1 << 31, u32::MAX] {
+                    let inner = Some(Box::new(MapDef { value_size, ..MapDef::default() }));
+                    let def = MapDef {
+                        kind,
+                        key_size,
+                        value_size,
+                        max_entries,
+                        inner,
+                        ..MapDef::default()
+                    };
+                    made += usize::from(touched(def));
+                }
+            }
+        }
+    }
+    assert!(made > 100, "{made}");
+    // Records of captures that claim to be long.
+    let word = |n: u32| n.to_le_bytes();
+    let header = [0xa1b2_3c4d, 0x0004_0002, 0, 0, u32::MAX, 1].map(word).concat();
+    for len in [1 << 31, u32::MAX, 1 << 28] {
+        let file = [header.clone(), [0, 0, len, len].map(word).concat(), vec![0; 100]].concat();
+        (Target::named("capture").unwrap().run)(&file);
+    }
+    for len in [1u32 << 31, u32::MAX & !3, 1 << 28] {
+        let file = [0x0a0d_0d0a, len, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, len].map(word).concat();
+        (Target::named("capture").unwrap().run)(&file);
+    }
+}
+
+/// Makes the map and writes to its last place; false if the map is refused.
+fn touched(def: MapDef) -> bool {
+    let (key_size, last) = (def.key_size, def.max_entries - 1);
+    let value = vec![1; def.value_size.min(1 << 23) as usize];
+    let Ok(mut maps) = MapSet::new(&[def]) else { return false };
+    let mut key = vec![0xff; key_size.min(1 << 16) as usize];
+    for start in [0u32, last] {
+        if let Some(head) = key.first_chunk_mut() {
+            *head = start.to_le_bytes();
+        }
+        let _ = maps.update(0, &key, &value, 0);
+        if let Some(slot) = maps.lookup(0, &key) {
+            maps.poke(0, slot, 0, 1, 7);
+        }
+    }
+    let _ = maps.push_elem(0, &value, 0);
+    maps.dump(0);
+    true
 }
 
 #[test]

@@ -20,17 +20,23 @@ pub struct Values {
 const MIN_PAGE_LOG2: u32 = 12;
 
 /// There are at most this many.
-const MAX_PAGES_LOG2: u32 = 18;
+const MAX_PAGES_LOG2: u32 = 20;
+
+/// Larger values, and maps of a greater total, are not modelled: no machine has them, and one entry would take gigabytes.
+const MAX_VALUE_SIZE: u32 = 1 << 26;
+const MAX_TOTAL_LOG2: u32 = 42;
 
 /// Addresses have fewer bits than this; the interpreter keeps the map number above them.
 pub(crate) const ADDRESS_BITS: u32 = 48;
+const _: () = assert!(MAX_TOTAL_LOG2 < ADDRESS_BITS);
 
 impl Values {
-    /// Memory for `slots` values, all zero; `None` if it needs more than 2^48 bytes.
+    /// Memory for `slots` values, all zero; `None` if a value has more than 64 MiB, or all together more than 4 TiB.
     pub(super) fn new(value_size: u32, slots: u64) -> Option<Self> {
         let stride_log2 = u64::from(value_size).next_power_of_two().trailing_zeros();
         let total_log2 = stride_log2 + slots.next_power_of_two().trailing_zeros();
-        (total_log2 < ADDRESS_BITS).then(|| Self {
+        let fits = value_size <= MAX_VALUE_SIZE && total_log2 <= MAX_TOTAL_LOG2;
+        fits.then(|| Self {
             value_size,
             stride_log2,
             page_log2: total_log2
