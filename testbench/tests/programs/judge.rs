@@ -2,10 +2,12 @@
 
 use crate::workload::{Case, Workload};
 use beeline_frontend::object::KernelTypes;
-use beeline_frontend::{load, verifier, Object, Program, VerifiedProgram};
+use beeline_frontend::{load, verifier, Insn, Object, Pc, Program, VerifiedProgram};
+use beeline_sim::{Interp, MapSet, Packet};
 use beeline_testbench::capture::{Trace, TracePacket};
 use beeline_testbench::engine::{self, EngineKind, Job, Surroundings};
 use beeline_testbench::equiv::{equiv, Status};
+use beeline_testbench::interp;
 use beeline_testbench::kernel::{Attach, KernelObject};
 use beeline_testbench::map_file::{self, MapFile};
 use beeline_testbench::pacing::Pacing;
@@ -75,6 +77,32 @@ impl Trial<'_> {
 
     /// Interpreter and kernel on the trace; then the interpreter on jumbo frames.
     fn replay(&self, object: &Object) -> Result<(), String> {
+        self.with_state(object, |replay| {
+            if self.kernel {
+                replay.compare(self.workload.packets.clone())?;
+            }
+            replay.jumbo(&self.workload.packets)
+        })
+    }
+
+    /// How much of the entry program in `bytes` the traffic executes: slots that it does not reach, and all slots.
+    pub fn unreached(&self, bytes: &[u8]) -> Result<(Vec<Pc>, usize), String> {
+        let object = load(bytes, self.case.name).map_err(|e| first(e.diagnostics()))?;
+        let mut found = (Vec::new(), 0);
+        self.with_state(&object, |replay| {
+            found =
+                (replay.unreached(&self.workload.packets)?, replay.program.program().insns.len());
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `act` with the program, if it is accepted, and what is in its maps.
+    fn with_state(
+        &self,
+        object: &Object,
+        act: impl FnOnce(&Replay<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let program = object.program(self.case.entry).map_err(|e| first(e.diagnostics()))?;
         let Ok(program) = verifier::verify(program) else { return Ok(()) };
         let linked = program.program();
@@ -84,11 +112,7 @@ impl Trial<'_> {
                 .map_err(|e| e.to_string())?;
         let tail_calls =
             TailCalls::load(object, linked, &maps, &|_| {}).map_err(|e| format!("{e:?}"))?;
-        let replay = Replay { program: &program, maps: &maps, tail_calls: &tail_calls };
-        if self.kernel {
-            replay.compare(self.workload.packets.clone())?;
-        }
-        replay.jumbo(&self.workload.packets)
+        act(&Replay { program: &program, maps: &maps, tail_calls: &tail_calls })
     }
 }
 
@@ -126,6 +150,30 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Slots of the entry program that no packet of the trace executes.
+    fn unreached(&self, packets: &[TracePacket]) -> Result<Vec<Pc>, String> {
+        let trace = Trace { packets: packets.to_vec(), notices: Vec::new() };
+        let (job, program) = (self.job(&trace), self.program.program());
+        let mut maps = MapSet::for_program(program).map_err(|e| e.to_string())?;
+        self.maps.load(&mut maps)?;
+        let mut interp = interp::prepare(&job, Interp::for_tracing).map_err(|all| first(&all))?;
+        let mut reached = vec![false; program.insns.len()];
+        let (mut packet, mut steps) = (Packet::new(), Vec::new());
+        for (n, p) in packets.iter().enumerate() {
+            packet.arrive(&p.bytes).map_err(|e| e.to_string())?;
+            let inputs = interp::inputs(&job, n);
+            interp
+                .trace(program, &inputs, &mut packet, &mut maps, &mut steps)
+                .map_err(|e| e.to_string())?;
+            for step in &steps {
+                reached[step.pc.index()] = true;
+            }
+        }
+        let second_half = |pc: usize| matches!(program.insns[pc], Insn::Imm64Tail);
+        let slots = (0..reached.len()).filter(|pc| !reached[*pc] && !second_half(*pc));
+        Ok(slots.map(|pc| Pc(pc as u32)).collect())
     }
 
     /// The interpreter keeps to what the verifier promised on frames of 9,000 bytes, too.

@@ -113,3 +113,22 @@ fn every_source_is_a_case_and_documented() {
         );
     }
 }
+
+/// How much of a program its traffic must execute, in percent of the slots. Retries against races that a test run does not
+/// have are the largest part of the rest.
+const LEAST_REACHED: usize = 80;
+
+#[test]
+fn traffic_reaches_the_code() {
+    let mut poor = Vec::new();
+    for case in CASES.iter().filter(|c| c.entry.is_none() && c.name != "core_types") {
+        let trial = Trial { case, workload: (case.workload)(), kernel: false };
+        let bytes = std::fs::read(compile::committed(case.name)).unwrap();
+        let (missed, all) = trial.unreached(&bytes).unwrap();
+        println!("{}: {} of {all} slots are not reached: {missed:?}", case.name, missed.len());
+        if (all - missed.len()) * 100 < all * LEAST_REACHED {
+            poor.push(format!("{}: {} of {all} slots are not reached", case.name, missed.len()));
+        }
+    }
+    assert!(poor.is_empty(), "\n{}", poor.join("\n"));
+}

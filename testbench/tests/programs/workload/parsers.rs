@@ -65,11 +65,15 @@ pub fn payload_csum() -> Workload {
             let at = rng.between(34, packet.len() - 1);
             packet[at] ^= 1 << rng.below(8);
         }
-        if rng.percent(10) {
-            packet.truncate(packet.len() - 1);
-        }
-        if rng.percent(5) && packet[23] == UDP {
-            packet[40..42].fill(0);
+        match rng.below(20) {
+            0 | 1 => packet.truncate(packet.len() - 1),
+            2 if packet[23] == UDP => packet[40..42].fill(0),
+            // More than the loop covers, and less than the header.
+            3 => packet.resize(3000, 1),
+            4 => packet[16..18].copy_from_slice(&2900u16.to_be_bytes()),
+            5 => packet[16..18].copy_from_slice(&19u16.to_be_bytes()),
+            6 if packet[23] == UDP => packet.truncate(38),
+            _ => {}
         }
         packet
     }))
@@ -235,13 +239,14 @@ pub fn core_types() -> Workload {
 }
 
 /// Ports that `switchboard.c` tells apart.
-const PORTS: [u16; 24] = [
-    7, 9, 19, 20, 22, 23, 53, 68, 69, 80, 111, 123, 137, 162, 179, 443, 520, 853, 3389, 5060, 5061,
-    8080, 11211, 40000,
+const PORTS: [u16; 42] = [
+    7, 9, 19, 20, 21, 22, 23, 25, 53, 67, 68, 69, 80, 110, 111, 123, 135, 137, 139, 143, 161, 162,
+    179, 389, 443, 445, 514, 520, 853, 1194, 1900, 3306, 3389, 4789, 5060, 5061, 5353, 6081, 8080,
+    11211, 27015, 40000,
 ];
 
 pub fn switchboard() -> Workload {
-    Maps::default().with(timeline(81, 700, |rng, _| match rng.below(8) {
+    Maps::default().with(timeline(81, 900, |rng, _| match rng.below(8) {
         0 => {
             let kind = *rng.pick(&[
                 0x8035, 0x88a8, 0x8847, 0x8863, 0x8864, 0x9000, 0x88cc, 5, 1500, 1501, 0x8100,

@@ -3,6 +3,7 @@
 use super::packets::{ethernet, inner, ipv4, ipv6, timeline, Flow};
 use super::{le, mac, Maps, Workload};
 use beeline_testbench::traffic::{Ipv4, Mix, Rng};
+use serde_json::json;
 
 const OURS: [u8; 4] = [10, 0, 0, 1];
 
@@ -114,8 +115,33 @@ pub fn ipip_decap() -> Workload {
 }
 
 pub fn fib_router() -> Workload {
+    let mut maps = Maps::default();
+    for port in [1, 2, 4] {
+        maps.at("tx_ports", port, &[&le(1)]);
+    }
+    for ifindex in 1..4 {
+        maps.add(
+            "$links",
+            json!({"ifindex": ifindex, "mac": format!("02:00:00:00:00:0{ifindex}")}),
+        );
+    }
+    for (dest, rest) in [
+        ("10.20.1.0/24", json!({"via": "10.0.0.1", "ifindex": 2})),
+        ("10.20.0.2/32", json!({"type": "blackhole"})),
+        ("10.20.0.4/32", json!({"type": "prohibit"})),
+        ("10.20.0.6/32", json!({"via": "10.0.0.9", "ifindex": 2})),
+        ("fd00:bee::/48", json!({"via": "fd00::1", "ifindex": 3})),
+        ("fd00:bee:1::/48", json!({"type": "unreachable"})),
+    ] {
+        let mut route = rest;
+        route["dst"] = json!(dest);
+        maps.add("$fib", route);
+    }
+    for (ip, ifindex) in [("10.0.0.1", 2), ("fd00::1", 3)] {
+        maps.add("$neighbours", json!({"ip": ip, "ifindex": ifindex, "mac": "02:00:00:00:01:01"}));
+    }
     let mix = Mix::default();
-    Maps::default().with(timeline(34, 200, |rng, _| mix.packet(rng)))
+    maps.with(timeline(34, 300, |rng, _| mix.packet(rng)))
 }
 
 pub fn redirect_all() -> Workload {
