@@ -233,6 +233,15 @@ impl Explorer<'_> {
         let name = format!("r{}", dst.0);
         let stack = self.check_access(&name, &pointer, off.into(), bytes, Access::Write)?;
         if let Some(at) = stack {
+            let fetched = fetch || kind == AtomicKind::CmpXchg;
+            if !at.fixed && !fetched {
+                return Err(refuse(
+                    "BL0329",
+                    "an atomic operation at a variable place of the stack",
+                )
+                .expected("a constant offset, or an operation that fetches the old value")
+                .found(describe(self.program, &pointer)));
+            }
             let stack = &mut state.frames[at.depth].stack;
             if at.fixed {
                 stack.write_any(at.first, at.end);

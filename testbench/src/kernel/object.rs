@@ -46,6 +46,18 @@ impl KernelObject {
         KernelProgram::load_typed(program, &self.maps, self.types.as_ref(), attach)
     }
 
+    /// As [`KernelObject::load`], without a log of a refusal.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn load_quietly(
+        &self,
+        program: &Program,
+        attach: Attach,
+    ) -> Result<KernelProgram, Refused> {
+        KernelProgram::load_quietly(program, &self.maps, self.types.as_ref(), attach)
+    }
+
     /// Creates one more map with the object's types.
     ///
     /// # Errors

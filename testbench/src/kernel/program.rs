@@ -117,6 +117,33 @@ impl KernelProgram {
         types: Option<&KernelTypes>,
         attach: Attach,
     ) -> Result<Self, Refused> {
+        Self::load_with(program, maps, types, attach, load_or_explain)
+    }
+
+    /// As [`KernelProgram::load_typed`], but a refusal comes without a log: what a log of a large program costs is more
+    /// than its verification.
+    ///
+    /// # Errors
+    /// As [`KernelProgram::load_typed`], with an empty log.
+    pub fn load_quietly(
+        program: &Program,
+        maps: &[KernelMap],
+        types: Option<&KernelTypes>,
+        attach: Attach,
+    ) -> Result<Self, Refused> {
+        let quietly = |attr: &mut sys::ProgLoad| {
+            sys::prog_load(attr).map_err(|error| Refused { error, log: String::new() })
+        };
+        Self::load_with(program, maps, types, attach, quietly)
+    }
+
+    fn load_with(
+        program: &Program,
+        maps: &[KernelMap],
+        types: Option<&KernelTypes>,
+        attach: Attach,
+        call: impl FnOnce(&mut sys::ProgLoad) -> Result<OwnedFd, Refused>,
+    ) -> Result<Self, Refused> {
         if maps.len() < program.maps.len() {
             let error = io::Error::from_raw_os_error(libc::EBADF);
             return Err(Refused { error, log: String::new() });
@@ -147,7 +174,7 @@ impl KernelProgram {
             attr.func_info = info.as_ptr() as u64;
             attr.func_info_cnt = info.len() as u32;
         }
-        load_or_explain(&mut attr).map(|fd| Self { fd })
+        call(&mut attr).map(|fd| Self { fd })
     }
 
     /// Loads instruction slots as they are, without maps: for questions about single instructions.

@@ -3,7 +3,7 @@
 use super::kernel::reachable;
 use super::objects::{objects, programs};
 use beeline_frontend::{verifier, Program};
-use beeline_testbench::kernel::{create_maps, Attach, KernelProgram};
+use beeline_testbench::kernel::{Attach, KernelObject};
 
 /// Most runs of a program by each of the two; the fastest counts.
 const RUNS: u32 = 15;
@@ -65,14 +65,14 @@ impl Line {
 }
 
 fn measure(name: String, program: &Program) -> Option<Line> {
-    let maps = match create_maps(&program.maps) {
-        Ok(maps) => maps,
+    let object = match KernelObject::create(program) {
+        Ok(object) => object,
         Err(why) => {
             println!("notice: {name} skipped: {why}");
             return None;
         }
     };
-    let load = || KernelProgram::load(program, &maps, Attach::Section);
+    let load = || object.load_quietly(program, Attach::Section);
     let first = load();
     let theirs = first.is_ok();
     let walked = first.ok().and_then(|p| p.walked().ok()).map_or(0, u64::from);
