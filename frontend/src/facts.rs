@@ -138,6 +138,9 @@ pub struct Facts {
     pub insns_walked: u64,
     /// Deepest stack use of any call chain, in bytes.
     pub stack_bytes: u32,
+    /// Calls of global functions that were not entered, because walking them in every context would take too long: of
+    /// these functions there are no facts here, though they were verified on their own.
+    pub closed_calls: Vec<Pc>,
 }
 
 impl Facts {

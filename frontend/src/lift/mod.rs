@@ -32,12 +32,26 @@ use graph::{Graph, Leave, Node};
 use ssa::{Builder, State, Var};
 use std::collections::BTreeMap;
 
+/// Why a call of a global function that was verified only on its own has no form.
+fn not_entered(program: &Program, pc: Pc) -> Diagnostic {
+    let message = "too many paths lead through the functions to follow each call of them";
+    Diagnostic::error("BL0414", message)
+        .at(program.place(pc))
+        .note("the program is safe: its global functions were verified one by one")
+        .help("split the program with tail calls, or shorten loops in its functions")
+}
+
 /// Lifts `verified` to SSA form.
 ///
 /// # Errors
 /// One diagnostic for each instruction that the IR cannot express.
 pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
     let program = verified.program();
+    let closed: Vec<Diagnostic> =
+        verified.facts().closed_calls.iter().map(|pc| not_entered(program, *pc)).collect();
+    if !closed.is_empty() {
+        return Err(closed);
+    }
     let graph = Graph::build(program, verified.facts());
     let mut dfg = Dfg::default();
     for map in &program.maps {

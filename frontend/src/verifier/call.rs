@@ -1,6 +1,7 @@
 //! Calls of functions of the program, and returns.
 
 use super::explore::{Explorer, Next};
+use super::global;
 use super::message::{describe, refuse, Checked};
 use super::state::{Frame, Kind, State, Value};
 use super::touch::MAX_FRAMES;
@@ -9,6 +10,14 @@ use crate::insn::{Pc, Reg};
 impl Explorer<'_> {
     /// The call of the function at `start`.
     pub(super) fn call_function(&mut self, state: &mut State, start: Pc) -> Checked<Next> {
+        match self.call_global(state, start) {
+            Some(next) => next,
+            None => self.enter_function(state, start),
+        }
+    }
+
+    /// Goes on in the function at `start`.
+    pub(super) fn enter_function(&mut self, state: &mut State, start: Pc) -> Checked<Next> {
         let site = state.pc;
         let arguments: [Value; 5] = std::array::from_fn(|i| state.frame().regs[i + 1]);
         for r in 0..=5 {
@@ -58,7 +67,10 @@ impl Explorer<'_> {
         if let Some(first) = left.callback {
             return self.end_of_run(state, &left, &result, first);
         }
-        state.set(Reg::R0, result);
+        if let Some(effects) = &left.effects {
+            self.apply(state, effects);
+        }
+        state.set(Reg::R0, global::result_of(&left, result));
         Ok(Next::Goto(left.call_site.plus(1)))
     }
 

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Fuzzing looks for other things than long walks.
 pub(super) const MAX_WALKED: u64 = if cfg!(fuzzing) { 10_000 } else { 1_000_000 };
 
+/// Code of the refusal of a program that takes too long to walk.
+pub(super) const TOO_COMPLEX: &str = "BL0361";
+
 /// Paths left for later at one time (Linux: `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 const MAX_PENDING: usize = 8192;
 
@@ -59,8 +62,22 @@ pub(super) struct Explorer<'p> {
     names: u32,
     arrivals: u32,
     walked: u64,
+    /// Calls of global functions are not entered.
+    pub(super) closed: bool,
+    /// Such calls, with the function's start.
+    pub(super) closed_calls: BTreeSet<(CallCtx, Pc, Pc)>,
+    /// Functions of which is known whether they may move the packet.
+    pub(super) movers: BTreeMap<Pc, bool>,
     log: Option<Log<'p>>,
     peak_pending: usize,
+}
+
+/// What a walk has shown.
+pub(super) struct Walked {
+    pub(super) facts: Facts,
+    pub(super) warnings: Vec<Diagnostic>,
+    /// Calls that were not entered: stack bytes in use there, and the function's start.
+    pub(super) calls: Vec<(u32, Pc)>,
 }
 
 /// Why an exploration stopped before its end.
@@ -72,15 +89,17 @@ pub(super) struct Stopped {
 }
 
 impl<'p> Explorer<'p> {
+    /// A walk that begins in the function at `start`; `closed`: it does not enter global functions.
     pub(super) fn new(
         program: &'p Program,
-        live: &'p Liveness,
-        shape: &'p Shape,
+        (live, shape): (&'p Liveness, &'p Shape),
         generaliser: &'p mut Generaliser,
+        start: Pc,
+        closed: bool,
     ) -> Self {
         Self {
             program,
-            recorder: Recorder::new(),
+            recorder: Recorder::new(start),
             warnings: BTreeMap::new(),
             timers: BTreeSet::new(),
             live,
@@ -91,6 +110,9 @@ impl<'p> Explorer<'p> {
             names: 0,
             arrivals: 0,
             walked: 0,
+            closed,
+            closed_calls: BTreeSet::new(),
+            movers: BTreeMap::new(),
             log: None,
             peak_pending: 0,
         }
@@ -103,9 +125,9 @@ impl<'p> Explorer<'p> {
         self
     }
 
-    /// Walks every path. On success, the facts and warnings.
-    pub(super) fn run(mut self) -> Result<(Facts, Vec<Diagnostic>), Box<Stopped>> {
-        let result = self.walk();
+    /// Walks every path from `entry`.
+    pub(super) fn run(mut self, entry: State) -> Result<Walked, Box<Stopped>> {
+        let result = self.walk(entry);
         if let Some(log) = &mut self.log {
             if let Some(why) = result.as_ref().err().filter(|s| s.generalised.is_some()) {
                 log.again(&why.diagnostic.message);
@@ -121,14 +143,16 @@ impl<'p> Explorer<'p> {
             });
         }
         result?;
-        Ok((
-            self.recorder.into_facts(self.live, self.walked),
-            self.warnings.into_values().collect(),
-        ))
+        let calls = self.closed_calls.iter();
+        let calls = calls.map(|(ctx, _, to)| (self.recorder.chain_bytes(*ctx), *to)).collect();
+        let mut facts = self.recorder.into_facts(self.live, self.walked);
+        facts.closed_calls = self.closed_calls.iter().map(|(_, site, _)| *site).collect();
+        facts.closed_calls.dedup();
+        Ok(Walked { facts, warnings: self.warnings.into_values().collect(), calls })
     }
 
-    fn walk(&mut self) -> Result<(), Box<Stopped>> {
-        let mut state = State::entry();
+    fn walk(&mut self, entry: State) -> Result<(), Box<Stopped>> {
+        let mut state = entry;
         if let Some(log) = &mut self.log {
             log.path(None, &state);
         }
@@ -377,7 +401,7 @@ fn is_same(old: &State, new: &State, live: &[RegSet]) -> bool {
 }
 
 fn too_complex() -> Box<super::message::Refusal> {
-    refuse("BL0361", "the program has too many different paths to check")
+    refuse(TOO_COMPLEX, "the program has too many different paths to check")
         .expected(format!("at most {MAX_WALKED} instructions walked over all paths, as in Linux"))
         .help("shorten loops, split the program with tail calls, or make branches depend on fewer values")
 }

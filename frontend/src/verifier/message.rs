@@ -95,6 +95,7 @@ pub(super) fn describe(program: &Program, value: &Value) -> String {
                 Origin::PacketSlice => "slice of the packet",
                 Origin::Counter => "number of an iterator",
                 Origin::Key => "key of a map",
+                Origin::Argument => "argument",
             };
             format!("{what}, {size} bytes{}", if writable { "" } else { ", read-only" })
         }

@@ -5,7 +5,7 @@
 //!
 //! - numbers: `tnum` (bits), `scalar` (bits and ranges), `alu` (arithmetic), `branch` (comparisons);
 //! - states: `stack`, `state`, and `cover`, which says when one state stands for another;
-//! - instructions: `step`, `pointer`, `memory`, `jump`, `call`, `callback`, `helper` and `kfunc` with their `prototype` table, `object`, `special`, `socket`;
+//! - instructions: `step`, `pointer`, `memory`, `jump`, `call` (with `global`), `callback`, `helper` and `kfunc` with their `prototype` table, `object`, `special`, `socket`;
 //! - control flow: `flow`, `structure`, `liveness`, `loops`;
 //! - the walk: `explore` (with its `log` and `stack_depth`), with `checkpoint`, `touch` and `widen` to keep it short,
 //!   `converge` for loops that the kernel ends, and `record` for the facts.
@@ -21,6 +21,7 @@ mod converge;
 mod cover;
 mod explore;
 mod flow;
+mod global;
 mod helper;
 mod jump;
 mod kfunc;
@@ -48,11 +49,13 @@ mod touch;
 mod widen;
 
 use crate::facts::VerifiedProgram;
+use crate::insn::Pc;
 use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
-use explore::{Explorer, MAX_WALKED};
+use explore::{Explorer, Walked, MAX_WALKED, TOO_COMPLEX};
 use liveness::Liveness;
 use loops::Shape;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::Write;
 use widen::Generaliser;
 
@@ -91,21 +94,62 @@ fn verify_logged(
     if !complaints.is_empty() {
         return Err(complaints);
     }
-    let live = Liveness::of(&program);
-    let shape = Shape::of(&program);
+    let parts = (Liveness::of(&program), Shape::of(&program));
+    let verdict = walk_functions(&program, &parts, &mut log);
+    let walked = verdict.map_err(|d| vec![d])?;
+    Ok(VerifiedProgram { facts: walked.facts, warnings: walked.warnings, program })
+}
+
+/// Walks the program with the functions that it calls, then each global function on its own.
+fn walk_functions(
+    program: &Program,
+    parts: &(Liveness, Shape),
+    log: &mut Option<&mut dyn Write>,
+) -> Result<Walked, Diagnostic> {
+    let any_global = program.subprogs.iter().any(|s| s.global && s.start != Pc(0));
+    let main = match walk(program, parts, Pc(0), false, log) {
+        // Function by function, as Linux does it, it may be short enough.
+        Err(d) if any_global && d.code == TOO_COMPLEX => walk(program, parts, Pc(0), true, log)?,
+        other => other?,
+    };
+    let entered = main.facts.contexts.iter().map(|c| c.start);
+    let mut pending = global::among(program, entered.chain(main.calls.iter().map(|c| c.1)));
+    let mut alone = BTreeMap::new();
+    while let Some(start) = pending.pop_first() {
+        if let Entry::Vacant(new) = alone.entry(start) {
+            let walked = new.insert(walk(program, parts, start, true, log)?);
+            pending.extend(walked.calls.iter().map(|c| c.1));
+        }
+    }
+    if !main.calls.is_empty() {
+        let bytes = stack_depth::of_closed(&main, &alone, 0).unwrap_or(u32::MAX);
+        stack_depth::check_closed(program, bytes)?;
+    }
+    Ok(main)
+}
+
+/// Walks the function at `start`, until no forgotten number makes it fail.
+fn walk(
+    program: &Program,
+    (live, shape): &(Liveness, Shape),
+    start: Pc,
+    closed: bool,
+    log: &mut Option<&mut dyn Write>,
+) -> Result<Walked, Diagnostic> {
+    let entry = global::entry(program, start)?;
     let mut generaliser = Generaliser::default();
     let mut walked = 0;
     loop {
-        let explorer = Explorer::new(&program, &live, &shape, &mut generaliser);
-        let out: Option<&mut dyn Write> = match &mut log {
+        let explorer = Explorer::new(program, (live, shape), &mut generaliser, start, closed);
+        let out: Option<&mut dyn Write> = match log {
             Some(out) => Some(&mut **out),
             None => None,
         };
-        match explorer.logged(out).run() {
-            Ok((facts, warnings)) => return Ok(VerifiedProgram { program, facts, warnings }),
+        match explorer.logged(out).run(entry.clone()) {
+            Ok(done) => return Ok(done),
             Err(stopped) => {
                 walked += stopped.walked;
-                let Some(event) = stopped.generalised else { return Err(vec![stopped.diagnostic]) };
+                let Some(event) = stopped.generalised else { return Err(stopped.diagnostic) };
                 // A number that was forgotten may have been what ended a loop; which one, is not to be seen.
                 if stopped.walked > MAX_WALKED || walked >= MAX_WALKED_GENERALISED {
                     generaliser.disable();

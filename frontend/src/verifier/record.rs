@@ -24,9 +24,10 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new() -> Self {
+    /// For a walk that begins in the function at `start`.
+    pub(super) fn new(start: Pc) -> Self {
         let mut new = Self::default();
-        new.add_context(Context { caller: None, start: Pc(0), depth: 0 });
+        new.add_context(Context { caller: None, start, depth: 0 });
         new
     }
 
@@ -159,6 +160,7 @@ impl Recorder {
             max_trips: self.max_trips,
             insns_walked,
             stack_bytes,
+            closed_calls: Vec::new(),
         }
     }
 }

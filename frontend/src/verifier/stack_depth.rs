@@ -1,10 +1,13 @@
 //! How much stack chains of calls use, and what Linux allows.
 
-use super::explore::Explorer;
+use super::explore::{Explorer, Walked};
 use super::prototype::id;
+use super::touch::MAX_FRAMES;
 use crate::facts::{CallCtx, Context};
 use crate::insn::{Callee, Insn, Pc};
+use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
 
 /// Stack of a chain of calls (Linux: `MAX_BPF_STACK`).
 const LIMIT: u32 = 512;
@@ -80,4 +83,32 @@ impl Explorer<'_> {
         let insns = &self.program.insns[function.start.index()..function.end.index()];
         insns.iter().any(|i| matches!(i, Insn::Call(Callee::Helper(id::TAIL_CALL))))
     }
+}
+
+/// Stack bytes of a walk that did not enter global functions, with theirs; `None` if calls go round, or too deep.
+pub(super) fn of_closed(
+    walked: &Walked,
+    alone: &BTreeMap<Pc, Walked>,
+    depth: usize,
+) -> Option<u32> {
+    if depth >= MAX_FRAMES {
+        return None;
+    }
+    let mut most = walked.facts.stack_bytes;
+    for (bytes, start) in &walked.calls {
+        let callee = alone.get(start).and_then(|w| of_closed(w, alone, depth + 1))?;
+        most = most.max(bytes + callee);
+    }
+    Some(most)
+}
+
+/// Complains of more stack than there is.
+pub(super) fn check_closed(program: &Program, bytes: u32) -> Result<(), Diagnostic> {
+    if bytes <= LIMIT {
+        return Ok(());
+    }
+    let message = format!("a chain of calls of global functions is too deep, or uses more than {LIMIT} bytes of stack");
+    Err(Diagnostic::error("BL0351", message).at(program.place(Pc(0))).help(
+        "use less stack in the functions of this chain, or a per-CPU array map as scratch space",
+    ))
 }

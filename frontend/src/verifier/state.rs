@@ -1,6 +1,7 @@
 //! Abstract states: what is known of every register, stack slot and acquired resource at one point of one path.
 
 use super::alu;
+use super::global::Effects;
 use super::scalar::Scalar;
 use super::special::Lock;
 use super::stack::Stack;
@@ -30,6 +31,8 @@ pub(super) enum Origin {
     Counter,
     /// A map's key, handed to a callback.
     Key,
+    /// An argument of a global function.
+    Argument,
 }
 
 /// What a dynptr stands for.
@@ -225,6 +228,8 @@ pub(super) struct Frame {
     pub(super) runs: u32,
     /// The instruction of this frame that was walked last.
     pub(super) came_from: Option<Pc>,
+    /// In the frame of a global function: what the call does to the caller.
+    pub(super) effects: Option<Box<Effects>>,
 }
 
 impl Frame {
@@ -239,6 +244,7 @@ impl Frame {
             callback: None,
             runs: 0,
             came_from: None,
+            effects: None,
         }
     }
 }

@@ -31,6 +31,10 @@ pub fn judge(program: &Program) -> Verdict {
     };
     match object.load(program, Attach::Section) {
         Ok(_) => Verdict::Accepted,
+        // What a network device answers cannot be asked without one.
+        Err(refused) if refused.log.contains("require device-bound program") => {
+            Verdict::Unknown("its kernel functions need a program bound to a device".into())
+        }
         Err(refused) => Verdict::Refused(refused.to_string()),
     }
 }
