@@ -28,9 +28,17 @@ const VAR: u32 = 14;
 const DATASEC: u32 = 15;
 /// `BTF_VAR_GLOBAL_ALLOCATED`, `BTF_FUNC_GLOBAL`
 const GLOBAL: u32 = 1;
+/// `BTF_FUNC_EXTERN`
+const EXTERN: usize = 2;
 
 /// Name of the variable that stands for functions of the kernel, and of their unnamed parameters.
 const DUMMY: &[u8] = b"dummy_ksym\0";
+
+/// Longest name that is looked at.
+const MAX_NAME: usize = 4096;
+/// Longest valid name that is made, and most bytes of them.
+const MAX_VALID: usize = 120;
+const MAX_APPENDED: usize = 4 << 20;
 
 /// Completes the types in `raw`, the content of section `.BTF` of `image`.
 pub(super) fn complete(raw: &[u8], image: &Image) -> Result<ObjectTypes, BtfError> {
@@ -41,6 +49,7 @@ pub(super) fn complete(raw: &[u8], image: &Image) -> Result<ObjectTypes, BtfErro
         Some(mut editor) => {
             editor.complete(image);
             editor.complete_kconfig(&btf);
+            editor.rename();
             editor.finish().into()
         }
         None => raw.into(),
@@ -57,6 +66,8 @@ struct Editor {
     at: Vec<usize>,
     /// Offset of [`DUMMY`] in the strings, and the numbers of `int` and of the dummy variable, once needed.
     dummy: Option<Dummy>,
+    /// Bytes of names that were added.
+    appended: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +90,7 @@ impl Editor {
             raw.get(start..start.checked_add(field(len)?)?)
         };
         let (types, strings) = (part(8, 12)?.to_vec(), part(16, 20)?.to_vec());
-        let mut editor = Editor { types, strings, at: vec![0], dummy: None };
+        let mut editor = Editor { types, strings, at: vec![0], dummy: None, appended: 0 };
         let mut at = 0;
         while at + 12 <= editor.types.len() {
             editor.at.push(at);
@@ -119,8 +130,56 @@ impl Editor {
 
     fn name(&self, id: u32) -> &[u8] {
         let at = self.at.get(id as usize).map_or(0, |at| self.word(*at) as usize);
+        self.string(at)
+    }
+
+    /// The string at byte `at`, as far as it matters: many names may share one long string.
+    fn string(&self, at: usize) -> &[u8] {
         let rest = self.strings.get(at..).unwrap_or(&[]);
+        let rest = &rest[..rest.len().min(MAX_NAME)];
         &rest[..rest.iter().position(|b| *b == 0).unwrap_or(rest.len())]
+    }
+
+    /// Gives valid names to what has others, since Linux takes C identifiers only; Rust has `Option<u32>`.
+    fn rename(&mut self) {
+        let mut renamed = BTreeMap::new();
+        for id in 1..self.at.len() {
+            let at = self.at[id];
+            let (kind, parts) = self.kind(at);
+            // Members, enumerators and parameters follow, with their names first.
+            let (named, step) = match kind {
+                4 | 5 | 19 => (parts, 12),
+                6 | 13 => (parts, 8),
+                7 | 8 | FUNC | VAR | 16 => (0, 0),
+                _ => continue,
+            };
+            let places = (0..named).map(|i| at + 12 + step * i);
+            for place in std::iter::once(at).chain(places) {
+                self.rename_at(place, &mut renamed);
+            }
+        }
+    }
+
+    fn rename_at(&mut self, place: usize, renamed: &mut BTreeMap<u32, u32>) {
+        let old = self.word(place);
+        let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+        let name = self.string(old as usize);
+        if name.iter().all(|b| is_part(*b)) && !name.first().is_some_and(u8::is_ascii_digit) {
+            return;
+        }
+        if let Some(new) = renamed.get(&old) {
+            return self.set(place, *new);
+        }
+        if self.appended > MAX_APPENDED {
+            return;
+        }
+        let valid = name.iter().take(MAX_VALID).map(|b| if is_part(*b) { *b } else { b'_' });
+        let valid: Vec<u8> = std::iter::once(b'_').chain(valid).chain([0]).collect();
+        let new = self.strings.len() as u32;
+        self.appended += valid.len();
+        self.strings.extend(valid);
+        renamed.insert(old, new);
+        self.set(place, new);
     }
 
     fn complete(&mut self, image: &Image) {
@@ -140,6 +199,8 @@ impl Editor {
                 (FUNC, parts) if parts as u32 == GLOBAL && hidden.contains(self.name(id)) => {
                     self.set(at + 4, FUNC << 24);
                 }
+                // Not in .ksyms either: nobody defines it.
+                (FUNC, EXTERN) => self.declare(at, FUNC << 24),
                 (DATASEC, parts) => match self.name(id) {
                     b".ksyms" => self.complete_ksyms(at, parts),
                     b".kconfig" => {}
@@ -198,8 +259,7 @@ impl Editor {
             let Some(of) = self.at.get(var as usize).copied() else { continue };
             match self.kind(of).0 {
                 FUNC => {
-                    self.set(of + 4, FUNC << 24 | GLOBAL);
-                    self.name_parameters(self.word(of + 8), dummy.name);
+                    self.declare(of, FUNC << 24 | GLOBAL);
                     var = dummy.var;
                 }
                 VAR => {
@@ -232,6 +292,13 @@ impl Editor {
                 self.set(var + 12, GLOBAL);
             }
         }
+    }
+
+    /// A function without body gets linkage as in `info`, and names for its parameters.
+    fn declare(&mut self, at: usize, info: u32) {
+        let name = self.dummy().name;
+        self.set(at + 4, info);
+        self.name_parameters(self.word(at + 8), name);
     }
 
     fn name_parameters(&mut self, proto: u32, name: u32) {

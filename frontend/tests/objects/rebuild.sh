@@ -24,6 +24,9 @@ build several v1 -g
 build externs v3 -g
 build core v3 -g
 build static_maps v1 -g
+build odd_maps v1
+build sections v3 -g
+build kconfig v3 -g
 build relocated v3 -g
 build unresolved v3 -g
 build kernel v3 -g
@@ -33,6 +36,12 @@ mv kernel.o kernel_different.o
 mv kernel_same.o kernel.o
 for source in *.s; do
     "$CLANG" -target bpf -mcpu=v4 -c "$source" -o "${source%.s}.o"
+done
+# The oldest clang that is packaged, for what it does otherwise.
+OLD=${OLD:-clang-13}
+for name in plain legacy calls data; do
+    "$OLD" $FLAGS -mcpu=v2 -g -c "$name.c" -o "${name}_clang13.o"
+    "$STRIP" -g "${name}_clang13.o"
 done
 # Two objects linked into one, as projects of several files do.
 bpftool gen object linked.o calls.o data.o

@@ -11,8 +11,10 @@ use beeline_ir::map::MapKind;
 
 /// Fewest bytes of a definition: type, key size, value size, number of entries.
 const MIN_SIZE: usize = 16;
+/// `struct bpf_elf_map` of iproute2, which may be longer for the sake of its users.
 const IPROUTE2_SIZE: usize = 36;
-const SAMPLES_SIZE: usize = 28;
+/// The kernel's samples end with the index of an inner map, or the number of a NUMA node after it.
+const SAMPLES_SIZE: usize = 24;
 
 /// One definition, as words.
 struct Definition<'a> {
@@ -48,7 +50,7 @@ impl Definition<'_> {
     /// The definition among `all` that this outer map names as its template.
     fn inner<'b>(&self, all: &'b [Self]) -> Option<&'b Self> {
         match self.bytes() {
-            IPROUTE2_SIZE => {
+            IPROUTE2_SIZE.. => {
                 let (inner_id, inner_index) = (self.word(28), self.word(32));
                 // `inner_id` refers to a map's `id`; else `inner_idx` names the slot that a map fills.
                 all.iter().find(|d| inner_id != 0 && d.word(20) == inner_id).or_else(|| {
@@ -59,7 +61,7 @@ impl Definition<'_> {
                     })
                 })
             }
-            SAMPLES_SIZE => all.get(self.word(20) as usize),
+            SAMPLES_SIZE.. => all.get(self.word(20) as usize),
             _ => None,
         }
     }
