@@ -200,16 +200,19 @@ pub struct Program {
     pub types: Option<Arc<ObjectTypes>>,
     /// Line info as the object has it, ascending by slot; the numbers of its strings are those of `types`.
     pub line_records: Vec<LineRecord>,
-    /// Instructions that a CO-RE relocation left without meaning; they call a helper that does not exist. Ascending.
+    /// Instructions that linking left without meaning; they call a helper that does not exist. Ascending.
     pub poisoned: Vec<Poisoned>,
 }
 
-/// An instruction whose CO-RE relocation could not be resolved. It may stand only where control does not come.
+/// An instruction whose CO-RE relocation could not be resolved, or a call of a weak kernel function that is not there. It
+/// may stand only where control does not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poisoned {
     /// The instruction.
     pub pc: Pc,
-    /// What it wanted, and of what.
+    /// Code of the diagnostic, should control come here.
+    pub code: &'static str,
+    /// What is missing.
     pub reason: String,
 }
 
@@ -219,10 +222,10 @@ impl Program {
         self.subprogs.iter().find(|s| s.start <= pc && pc < s.end)
     }
 
-    /// Why `pc` has no meaning, if a CO-RE relocation took it.
-    pub fn poison_at(&self, pc: Pc) -> Option<&str> {
+    /// Why `pc` has no meaning, if linking left it so.
+    pub fn poison_at(&self, pc: Pc) -> Option<&Poisoned> {
         let at = self.poisoned.binary_search_by_key(&pc, |p| p.pc).ok()?;
-        Some(&self.poisoned[at].reason)
+        self.poisoned.get(at)
     }
 
     /// Where `pc` stands, for a diagnostic: program, disassembly, C line.

@@ -119,8 +119,8 @@ fn variables_of_the_kernels_configuration() {
     let config = map(&p.maps, ".kconfig");
     let mut expected = Vec::new();
     expected.extend(250u64.to_le_bytes());
-    expected.extend(0x06_01_02u32.to_le_bytes());
     expected.extend(2u32.to_le_bytes()); // m
+    expected.extend(0x06_01_02u32.to_le_bytes());
     expected.extend([0, 0]); // not there, and weak
     expected.extend([1, b'y']);
     expected.extend(b"a long \0");

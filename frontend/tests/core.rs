@@ -60,8 +60,8 @@ fn what_no_kernel_has_must_not_be_reached() {
     assert!(resolved.poisoned.is_empty());
     let p = against("unresolved.o", "plain.o", false).program(None).unwrap();
     assert!(disasm::program(&p).contains("call 0xbad2310"));
-    let reason = p.poison_at(p.poisoned[0].pc).unwrap();
-    assert_eq!(reason, "the offset of `net_device.no_such_member`, which plain.o does not have");
+    let poisoned = p.poison_at(p.poisoned[0].pc).unwrap();
+    assert_eq!(poisoned.reason, "CO-RE relocation that could not be resolved: it asks for the offset of `net_device.no_such_member`, which plain.o does not have");
     let refused = verifier::verify(p).unwrap_err();
     assert_eq!(refused[0].code, "BL0120");
     assert!(refused[0].message.contains("`net_device.no_such_member`"), "{:?}", refused[0]);

@@ -5,7 +5,7 @@ mod support;
 use beeline_frontend::btf::Type;
 use beeline_frontend::insn::{Callee, Imm64, Insn};
 use beeline_frontend::program::MapTypes;
-use beeline_frontend::{disasm, MapDef, Pc, Program};
+use beeline_frontend::{disasm, verifier, MapDef, Pc, Program};
 use beeline_ir::map::MapKind;
 use expect_test::{expect, Expect};
 use support::{object, refusal};
@@ -388,6 +388,13 @@ fn kernel_symbols() {
               11:	exit
     "#]],
     );
+    let weak = o.program(Some("weak_kfuncs")).unwrap();
+    assert_eq!(weak.kfuncs, ["bpf_xdp_metadata_rx_hash"]);
+    assert_eq!(weak.poisoned.len(), 1);
+    verifier::verify(weak).unwrap();
+    let reached = verifier::verify(o.program(Some("reached")).unwrap()).unwrap_err();
+    assert_eq!(reached[0].code, "BL0118");
+    assert!(reached[0].message.contains("`bpf_xdp_metadata_rx_nothing`"), "{:?}", reached[0]);
     let (code, exit, text) = refusal(o.program(Some("undefined")));
     assert_eq!((code, exit), ("BL0118", 2));
     assert!(text.contains("`elsewhere`") && text.contains("return elsewhere(1);"), "{text}");

@@ -5,7 +5,7 @@
 
 use super::core::{self, Resolved};
 use super::error::{
-    within, BROKEN_CORE, BROKEN_RELOCATION, EXTERN, HELP_REBUILD, NOT_A_FUNCTION, NOT_DATA,
+    within, BROKEN_CORE, BROKEN_RELOCATION, CORE, EXTERN, HELP_REBUILD, NOT_A_FUNCTION, NOT_DATA,
 };
 use super::functions::Function;
 use super::maps::MapProblem;
@@ -15,9 +15,11 @@ use crate::decode::{self, opcode as op, Fault, RawInsn};
 use crate::elf::{Reloc, SectionId, Symbol};
 use crate::insn::Pc;
 use crate::program::{LineRecord, Poisoned, Program, Signature, Subprog};
+use crate::verifier;
 use beeline_ir::diagnostic::{Diagnostic, Place, SourceLine};
 use std::collections::BTreeMap;
 
+const UNRESOLVED: &str = "CO-RE relocation that could not be resolved";
 const CALL: u8 = op::JMP | op::OP_CALL;
 const LOAD_IMM64: u8 = op::LD | op::SIZE_DW;
 
@@ -177,6 +179,13 @@ impl<'a> Linker<'a> {
                 .at(self.place_of(at))
                 .help("define it in this object, or link the objects with `bpftool gen object`"));
         }
+        if symbol.weak && !verifier::has_kfunc(name) {
+            // As libbpf: the program must test whether it exists, and not come here.
+            let reason = format!("weak kernel function `{name}` does not exist here");
+            core::poison(&mut self.raw[at..]);
+            self.poisoned.push(Poisoned { pc: Pc(at as u32), code: EXTERN, reason });
+            return Ok(());
+        }
         let index = match self.kfuncs.iter().position(|k| k == name) {
             Some(i) => i,
             None => {
@@ -238,8 +247,10 @@ impl<'a> Linker<'a> {
             return Ok(());
         }
         if symbol.weak {
-            // A weak symbol that nobody defines has address 0; programs test for that.
-            self.set_imm64(at, op::IMM64_VALUE, 0, 0);
+            // A weak symbol that nobody defines has address 0; programs test for that. That a function exists is
+            // all they can learn of its address.
+            let exists = self.object.is_kernel_symbol(name) && verifier::has_kfunc(name);
+            self.set_imm64(at, op::IMM64_VALUE, i32::from(exists), 0);
             return Ok(());
         }
         let message = if self.object.is_kernel_symbol(name) {
@@ -294,18 +305,26 @@ impl<'a> Linker<'a> {
         let slots = &mut self.raw[at..];
         let reason = match resolved {
             Resolved::Unchanged => return None,
-            Resolved::Poisoned(what) => what,
-            Resolved::Patched { from, to, width } => match core::patch(slots, from, to, width) {
-                Ok(true) => return None,
-                Ok(false) => "a field whose size there no load or store makes up for".into(),
-                Err(why) => {
-                    let message = format!("malformed CO-RE relocation: {why}");
-                    return Some(Diagnostic::error(BROKEN_CORE, message).help(HELP_REBUILD));
+            Resolved::Poisoned(what) => format!("{UNRESOLVED}: it asks for {what}"),
+            Resolved::Patched { from, to, width } => {
+                match core::patch(slots, from, to, width) {
+                    Ok(true) => return None,
+                    Ok(false) => {
+                        format!("{UNRESOLVED}: no load or store makes up for the size of the field there")
+                    }
+                    Err(why) => {
+                        let message = format!("malformed CO-RE relocation: {why}");
+                        return Some(Diagnostic::error(BROKEN_CORE, message).help(HELP_REBUILD));
+                    }
                 }
-            },
+            }
         };
         let poisoned = (at..at + core::poison(slots)).map(|at| Pc(at as u32));
-        self.poisoned.extend(poisoned.map(|pc| Poisoned { pc, reason: reason.clone() }));
+        self.poisoned.extend(poisoned.map(|pc| Poisoned {
+            pc,
+            code: CORE,
+            reason: reason.clone(),
+        }));
         None
     }
 
@@ -381,6 +400,7 @@ impl<'a> Linker<'a> {
         }
         let lines = (0..insns.len()).map(|at| self.line_of(at)).collect();
         let line_records = self.line_records();
+        self.poisoned.sort_by_key(|p| p.pc);
         Ok(Program {
             name: info.name.clone(),
             section: info.section.clone(),

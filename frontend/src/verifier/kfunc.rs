@@ -38,6 +38,11 @@ fn by_name(name: &str) -> Option<&'static Prototype> {
     TABLE.iter().find(|p| p.name == name)
 }
 
+/// Programs may call kernel function `name`.
+pub(crate) fn has_kfunc(name: &str) -> bool {
+    by_name(name).is_some()
+}
+
 /// How many argument registers kernel function `name` reads.
 pub(super) fn argument_count(name: &str) -> usize {
     by_name(name).map_or(5, |p| p.args.len())

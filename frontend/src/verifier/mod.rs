@@ -59,6 +59,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::Write;
 use widen::Generaliser;
 
+pub(crate) use kfunc::has_kfunc;
 pub use prototype::helper_name;
 
 /// Instructions walked over all attempts with generalisation; past it, one attempt without.

@@ -63,12 +63,12 @@ impl Explorer<'_> {
         Ok(next)
     }
 
-    /// Control must not come to what a CO-RE relocation left without meaning.
+    /// Control must not come to what linking left without meaning.
     fn check_poison(&self, pc: Pc) -> Checked {
-        let Some(reason) = self.program.poison_at(pc) else { return Ok(()) };
-        let message = format!("CO-RE relocation that could not be resolved: it asks for {reason}");
-        Err(refuse("BL0120", message).help(
-            "guard the access with bpf_core_field_exists() or the like, or give the types of another kernel with --btf FILE",
+        let Some(poisoned) = self.program.poison_at(pc) else { return Ok(()) };
+        Err(refuse(poisoned.code, &poisoned.reason).help(
+            "guard it with bpf_core_field_exists(), bpf_ksym_exists() or the like; the types of another kernel are \
+             given with --btf FILE",
         ))
     }
 
