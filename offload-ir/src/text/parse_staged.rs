@@ -39,13 +39,17 @@ pub fn parse_staged(text: &str) -> Result<StagedPipeline, ParseError> {
     let name = p.head("staged")?;
     let target = p.target_desc()?;
     p.word("stages")?;
-    let num_stages = p.number()?;
+    let at = p.pos();
+    let num_stages = p.number::<u16>().map(u32::from)?;
+    if num_stages == 0 {
+        return p.error_at(at, "a pipeline has a stage");
+    }
     p.word("headroom")?;
     let headroom = p.number()?;
     p.word("window")?;
     let window = p.number()?;
     let ports = p.ports()?;
-    let body = p.staged_body(ports)?;
+    let body = p.staged_body(ports, num_stages)?;
     let verdict = p.verdict()?;
     let exits = p.exits()?;
     p.punct('}')?;
@@ -124,7 +128,7 @@ impl Parser {
         }
     }
 
-    fn staged_body(&mut self, ports: Vec<Port>) -> Result<Body, ParseError> {
+    fn staged_body(&mut self, ports: Vec<Port>, num_stages: u32) -> Result<Body, ParseError> {
         let mut body = Body {
             order: Vec::new(),
             stage_of: SecondaryMap::with_default(Stage::new(0)),
@@ -134,7 +138,12 @@ impl Parser {
         let mut stage = None;
         while !self.at_word("ret") {
             if self.eat_word("stage") {
-                stage = Some(self.entity("s")?);
+                let at = self.pos();
+                let s: Stage = self.entity("s")?;
+                if s.as_u32() >= num_stages {
+                    return self.error_at(at, format!("the pipeline has {num_stages} stages"));
+                }
+                stage = Some(s);
             } else if self.eat_word("boundary") {
                 self.boundary(&mut body.boundaries)?;
             } else {
