@@ -469,7 +469,7 @@ impl Turn<'_> {
         Ok(match number {
             csr::CONTEXT => self.c as u32,
             csr::TIME_LOW => (now / 16) as u32,
-            csr::TIME_HIGH => (now / 16 >> 32) as u32,
+            csr::TIME_HIGH => ((now / 16) >> 32) as u32,
             csr::RANDOM => {
                 let mut x = self.engine.random;
                 x ^= x << 13;
