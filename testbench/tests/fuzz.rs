@@ -114,7 +114,7 @@ fn absurd_sizes() {
         let file = [header.clone(), [0, 0, len, len].map(word).concat(), vec![0; 100]].concat();
         (Target::named("capture").unwrap().run)(&file);
     }
-    for len in [1u32 << 31, u32::MAX & !3, 1 << 28] {
+    for len in [1u32 << 31, !3, 1 << 28] {
         let file = [0x0a0d_0d0a, len, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, len].map(word).concat();
         (Target::named("capture").unwrap().run)(&file);
     }
