@@ -2,13 +2,24 @@
 
 mod support;
 
+use beeline_frontend::object::{KernelConfig, KernelTypes};
 use beeline_frontend::{cfg, disasm, encode, load};
+use std::sync::Arc;
 use support::{bytes, section, Random};
 
 /// Loads and uses everything there is; returns how far it came (for the test's own sake).
 fn exercise(file: &[u8]) -> usize {
     let object = match load(file, "x.o") {
-        Ok(object) => object,
+        Ok(mut object) => {
+            // The object's own types stand for those of a kernel, so that all of that code runs as well.
+            if let (true, Ok(types)) = (object.needs_kernel_types(), KernelTypes::parse(file, "k"))
+            {
+                object.use_kernel_types(Arc::new(types), true);
+            }
+            let config = KernelConfig::parse("CONFIG_HZ=250\nCONFIG_BPF=y\n", "c", Some("6.1.2"));
+            object.use_kernel_config(&config).ok();
+            object
+        }
         Err(e) => {
             assert!(!e.diagnostics().is_empty() && !e.to_string().is_empty());
             return 0;
@@ -31,8 +42,20 @@ fn exercise(file: &[u8]) -> usize {
     1 + linked
 }
 
-const OBJECTS: [&str; 8] =
-    ["plain.o", "calls.o", "data.o", "maps.o", "legacy.o", "iproute2.o", "externs.o", "core.o"];
+const OBJECTS: [&str; 12] = [
+    "plain.o",
+    "calls.o",
+    "data.o",
+    "maps.o",
+    "legacy.o",
+    "iproute2.o",
+    "externs.o",
+    "core.o",
+    "odd_maps.o",
+    "sections.o",
+    "kconfig.o",
+    "relocated.o",
+];
 
 #[test]
 fn truncated_anywhere() {
@@ -78,6 +101,9 @@ fn damage_where_it_is_read() {
         ("calls.o", &[".text", "xdp", ".rel.text", ".relxdp", ".symtab"]),
         ("maps.o", &[".BTF", ".maps", ".rel.maps", ".symtab"]),
         ("legacy.o", &["maps", "prog", ".symtab"]),
+        ("odd_maps.o", &["maps", "prog", ".symtab"]),
+        ("kconfig.o", &[".BTF", ".BTF.ext", ".symtab"]),
+        ("relocated.o", &[".BTF", ".BTF.ext", "xdp"]),
     ] {
         let good = bytes(name);
         for s in sections.iter().filter(|s| has_section(&good, s)) {

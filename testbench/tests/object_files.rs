@@ -5,7 +5,13 @@
 use beeline_frontend::btf::Btf;
 use beeline_frontend::object::{KernelConfig, KernelTypes as TypesOfKernel, Object, ObjectTypes};
 use beeline_frontend::{load, verifier};
+use beeline_testbench::capture;
+use beeline_testbench::engine::{EngineKind, Job, Surroundings};
+use beeline_testbench::equiv::{equiv, Status};
 use beeline_testbench::kernel::{available, Attach, KernelObject, KernelTypes, RunInputs};
+use beeline_testbench::map_file::MapFile;
+use beeline_testbench::pacing::Pacing;
+use beeline_testbench::tail_calls::TailCalls;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,6 +105,33 @@ fn verdicts_on_all_programs_are_the_kernels() {
     }
     println!("{accepted} accepted, {refused} refused");
     assert!(accepted > 20 && refused > 0, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn programs_in_rust_do_what_they_do_in_the_kernel() {
+    if !reachable() {
+        return;
+    }
+    let trace = capture::read(&folder("../examples/router/traffic.pcap")).unwrap();
+    let maps = MapFile::default();
+    for (file, name) in
+        [("blocklist.o", "blocklist"), ("steer.o", "steer"), ("steer.o", "datagram")]
+    {
+        let object = object(&folder("tests/objects/rust").join(file)).unwrap();
+        let program = verifier::verify(object.program(Some(name)).unwrap()).unwrap();
+        let job = Job {
+            program: &program,
+            hardware: None,
+            tail_calls: TailCalls::none(),
+            trace: &trace,
+            maps: &maps,
+            surroundings: Surroundings::default(),
+            pacing: Pacing::FullRate,
+        };
+        let report = equiv(&[EngineKind::Interp, EngineKind::Kernel], &job);
+        let kernel = report.engines.iter().find(|(e, _)| *e == EngineKind::Kernel);
+        assert!(matches!(kernel, Some((_, Status::Equal))), "{name}: {:?}", report.engines);
+    }
 }
 
 /// The numbers in the `.bss` value of an object.
