@@ -5,6 +5,8 @@ use crate::btf::{Btf, Composite, Member, Type, TypeId};
 
 /// Longest access path, as in libbpf.
 const MAX_PATH: usize = 64;
+/// Most members that one search looks at; anonymous structs may be nested so that there are more than anyone can count.
+const MAX_MEMBERS: usize = 1 << 18;
 
 /// A step of an access path that must be found in the target by name, or by position in an array.
 #[derive(Clone, Copy, Debug)]
@@ -118,10 +120,11 @@ impl Spec {
     pub(super) fn find_field(&self, here: &Btf, target: &Btf, root: TypeId) -> Option<Spec> {
         let mut found = Spec::of_type(root);
         let mut at = target.resolve(root);
+        let mut left = MAX_MEMBERS;
         for (i, step) in self.steps.iter().enumerate() {
             at = target.resolve(at);
             if let Some(member) = step.member {
-                at = found.member(here, &member, target, at, 0)?;
+                at = found.member(here, &member, (target, at), 0, &mut left)?;
                 continue;
             }
             if i > 0 {
@@ -141,9 +144,9 @@ impl Spec {
         &mut self,
         here: &Btf,
         wanted: &Member,
-        target: &Btf,
-        of: TypeId,
+        (target, of): (&Btf, TypeId),
         depth: usize,
+        left: &mut usize,
     ) -> Option<TypeId> {
         let (Type::Struct(Composite { members, .. }) | Type::Union(Composite { members, .. })) =
             target.ty(of)
@@ -155,12 +158,13 @@ impl Spec {
         }
         let name = here.str(wanted.name);
         for (index, m) in members.iter().enumerate() {
+            *left = left.checked_sub(1)?;
             let before = self.bit_offset;
             self.bit_offset = before.checked_add(u64::from(m.bit_offset))?;
             let its_name = target.str(m.name);
             if its_name.is_empty() {
                 let inner = target.resolve(m.ty);
-                if let Some(ty) = self.member(here, wanted, target, inner, depth + 1) {
+                if let Some(ty) = self.member(here, wanted, (target, inner), depth + 1, left) {
                     return Some(ty);
                 }
             } else if its_name == name {
