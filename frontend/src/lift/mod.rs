@@ -41,6 +41,34 @@ fn not_entered(program: &Program, pc: Pc) -> Diagnostic {
         .help("split the program with tail calls, or shorten loops in its functions")
 }
 
+/// Maps that the program uses and no kernel would create: hardware has no wires of no bits.
+fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
+    let mut found: BTreeMap<usize, Diagnostic> = BTreeMap::new();
+    for (pc, insn) in program.insns.iter().enumerate() {
+        let Insn::LoadImm64 { imm: Imm64::Map(m) | Imm64::MapValue(m, _), .. } = insn else {
+            continue;
+        };
+        let map = &program.maps[*m];
+        let bad_key = match map.kind.is_array_like() {
+            true => map.key_size != 4,
+            false => map.kind.has_key_table() && map.key_size == 0,
+        };
+        let modelled = map.kind.is_array_like() || map.kind.has_key_table();
+        if bad_key || modelled && (map.value_size == 0 || map.max_entries == 0) {
+            let message = format!(
+                "map `{}` has keys of {} bytes, values of {} and {} entries",
+                map.name, map.key_size, map.value_size, map.max_entries
+            );
+            found.entry(*m).or_insert_with(|| {
+                Diagnostic::error("BL0415", message)
+                    .at(program.place(Pc(pc as u32)))
+                    .help("declare the map with sizes that Linux takes: none is 0, and keys of arrays have 4 bytes")
+            });
+        }
+    }
+    found.into_values().collect()
+}
+
 /// Lifts `verified` to SSA form.
 ///
 /// # Errors
@@ -51,6 +79,10 @@ pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
         verified.facts().closed_calls.iter().map(|pc| not_entered(program, *pc)).collect();
     if !closed.is_empty() {
         return Err(closed);
+    }
+    let shapeless = shapeless_maps(program);
+    if !shapeless.is_empty() {
+        return Err(shapeless);
     }
     let graph = Graph::build(program, verified.facts());
     let mut dfg = Dfg::default();
