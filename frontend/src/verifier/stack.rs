@@ -172,8 +172,13 @@ impl Stack {
         }
         if spill.value.kind == Kind::Scalar && at >= spill.at && at + size <= spill.at + spill.size
         {
-            if at == spill.at && size == 4 {
-                return Content::Value(Value::scalar(spill.value.var.zext32()));
+            let bits = 8 * size as u32;
+            if at == spill.at && spill.value.var.umax <= super::tnum::ones(bits) {
+                // The rest of it is zero: still the same number.
+                return Content::Value(spill.value);
+            }
+            if at == spill.at {
+                return Content::Value(Value::scalar(spill.value.var.zext(bits)));
             }
             let part = spill.value.var.t.shr(8 * (at - spill.at) as u32).low(8 * size as u32);
             return Content::Value(Value::scalar(Scalar::from_tnum(part)));

@@ -373,7 +373,8 @@ impl Writer {
                 self.believe(0, Number);
             }
             1 => {
-                self.push(helper(8));
+                // Linux knows how many CPUs the host has.
+                self.extend([helper(8), and(0, 1)]);
                 self.called();
                 self.believe(0, Number);
             }
@@ -479,7 +480,7 @@ impl Writer {
             self.extend([store(Size::B8, 10, -56, r(n))]);
             None
         } else {
-            Some(self.random.pick(&[2, 5, 9, 30]))
+            Some(self.random.pick(&[2, 2, 3, 5, 9]))
         };
         self.push(mov(9, i(0)));
         self.believe(9, Number);
@@ -495,7 +496,7 @@ impl Writer {
                 _ => self.inner_loop(),
             }
         }
-        let step = if self.random.below(200) > 0 { 1 } else { 0 };
+        let step = if self.random.below(300) > 0 { 1 } else { 0 };
         self.push(add(9, i(step)));
         match limit {
             Some(limit) => self.push(jif(Cond::Lt, 9, i(limit), label)),
@@ -536,7 +537,7 @@ impl Writer {
 
     fn inner_loop(&mut self) {
         let label = self.new_label();
-        let trips = self.random.pick(&[2, 3, 6]);
+        let trips = self.random.pick(&[2, 2, 3]);
         self.extend([store(Size::B8, 10, -64, i(0)), Label(label)]);
         self.now.regs[..6].fill(Nothing);
         self.diamonds();
