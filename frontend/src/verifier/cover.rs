@@ -16,6 +16,23 @@ pub(super) enum Loc {
     Runs,
 }
 
+impl Loc {
+    /// True if the number here is known in `state`.
+    pub(super) fn is_constant(self, state: &State) -> bool {
+        match self {
+            Loc::Reg(depth, r) => state.frames[depth].regs[r].as_constant().is_some(),
+            Loc::Runs => true,
+            Loc::Slot(depth, i) => {
+                let slot = state.frames[depth].stack.slot(i);
+                match &slot.spill {
+                    Some(spill) => spill.value.as_constant().is_some(),
+                    None => slot.bytes.contains(&Byte::Zero),
+                }
+            }
+        }
+    }
+}
+
 /// How a newer state relates to an older one.
 #[derive(Debug, PartialEq)]
 pub(super) enum Relation {

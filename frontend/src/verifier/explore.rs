@@ -340,6 +340,9 @@ impl<'p> Explorer<'p> {
                 continue;
             }
             if let Relation::Numbers(locs) = compare(&old.state, state, live, &old.read) {
+                if counts_trips(&old.state, state, &locs) {
+                    continue;
+                }
                 let fewer = best.as_ref().is_none_or(|(_, b)| locs.len() < b.len());
                 if fewer && self.generaliser.allows(ctx, pc, &locs) {
                     best = Some((i, locs));
@@ -392,6 +395,12 @@ impl<'p> Explorer<'p> {
     pub(super) fn enter_context(&mut self, caller: CallCtx, site: Pc, start: Pc) -> CallCtx {
         self.recorder.context(caller, site, start)
     }
+}
+
+/// True if one of the numbers may be the counter of a loop: a constant in either state, another one in another trip.
+fn counts_trips(old: &State, new: &State, locs: &[Loc]) -> bool {
+    let trips = |s: &State| s.trips.iter().map(|t| (t.ctx, t.header, t.count)).collect::<Vec<_>>();
+    locs.iter().any(|loc| loc.is_constant(old) && loc.is_constant(new)) && trips(old) != trips(new)
 }
 
 /// Equal in everything that a later instruction could read.
