@@ -1,6 +1,5 @@
 //! States that were stored on the way, the tree of paths between them, and what their exploration has shown.
 
-use super::cover::Relation;
 use super::flow::RegSet;
 use super::state::{State, Trip, Value};
 use super::touch::Words;
@@ -201,9 +200,9 @@ impl Checkpoints {
     }
 
     /// Bookkeeping of a comparison; a complete checkpoint that rarely helps is dropped.
-    pub(super) fn note_comparison(&mut self, i: usize, relation: &Relation) {
+    pub(super) fn note_comparison(&mut self, i: usize, covered: bool) {
         let c = &mut self.list[i];
-        if *relation == Relation::Covered {
+        if covered {
             c.hits += 1;
             return;
         }

@@ -70,6 +70,22 @@ impl Names {
 /// Compares `new` with `old` on the live registers of each frame (`live`) and the stack words in `words`. The states
 /// stand at the same place in the same chain of calls.
 pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) -> Relation {
+    compare_up_to(usize::MAX, old, new, live, words)
+}
+
+/// As [`compare`], but only whether `old` covers `new`: the first difference decides.
+pub(super) fn covers(old: &State, new: &State, live: &[RegSet], words: &Words) -> bool {
+    compare_up_to(0, old, new, live, words) == Relation::Covered
+}
+
+/// States that differ in more than `most` numbers count as different.
+fn compare_up_to(
+    most: usize,
+    old: &State,
+    new: &State,
+    live: &[RegSet],
+    words: &Words,
+) -> Relation {
     let same_shape = old.frames.len() == new.frames.len()
         && old.resources.len() == new.resources.len()
         && old.timer == new.timer;
@@ -99,7 +115,8 @@ pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) 
         for r in (0..Reg::COUNT).filter(|r| live[depth] >> r & 1 == 1) {
             match compare_values(&a.regs[r], &b.regs[r], &mut names) {
                 Relation::Covered => {}
-                Relation::Numbers(_) => numbers.push(Loc::Reg(depth, r)),
+                Relation::Numbers(_) if numbers.len() < most => numbers.push(Loc::Reg(depth, r)),
+                Relation::Numbers(_) => return Relation::Different,
                 Relation::Different => return Relation::Different,
             }
         }
@@ -110,7 +127,8 @@ pub(super) fn compare(old: &State, new: &State, live: &[RegSet], words: &Words) 
             }
             match compare_slots(a.stack.slot(i), b.stack.slot(i), used, &mut names) {
                 Relation::Covered => {}
-                Relation::Numbers(_) => numbers.push(Loc::Slot(depth, i)),
+                Relation::Numbers(_) if numbers.len() < most => numbers.push(Loc::Slot(depth, i)),
+                Relation::Numbers(_) => return Relation::Different,
                 Relation::Different => return Relation::Different,
             }
         }

@@ -1,7 +1,7 @@
 //! The walk over all paths: depth first, one state at a time, leaving a path where an older state covers it.
 
 use super::checkpoint::{signature, Checkpoints};
-use super::cover::{compare, Loc, Relation};
+use super::cover::{compare, covers, Loc, Relation};
 use super::flow::RegSet;
 use super::liveness::Liveness;
 use super::log::{Log, Statistics};
@@ -300,9 +300,9 @@ impl<'p> Explorer<'p> {
         for i in self.checkpoints.candidates(state.frame().ctx, state.pc, mark) {
             let old = self.checkpoints.get(i);
             if old.is_complete() {
-                let relation = compare(&old.state, state, live, &old.read);
-                self.checkpoints.note_comparison(i, &relation);
-                if relation == Relation::Covered {
+                let covered = covers(&old.state, state, live, &old.read);
+                self.checkpoints.note_comparison(i, covered);
+                if covered {
                     self.take_over(state, i);
                     return Ok(true);
                 }
@@ -332,6 +332,12 @@ impl<'p> Explorer<'p> {
         let (ctx, pc) = (state.frame().ctx, state.pc);
         if !self.generaliser.is_due(self.checkpoints.complete_at(ctx, pc)) {
             return false;
+        }
+        if self.generaliser.apply_habits(ctx, pc, state) {
+            if let Some(log) = &mut self.log {
+                log.generalised(state);
+            }
+            return true;
         }
         let mut best: Option<(usize, Vec<Loc>)> = None;
         for i in self.checkpoints.candidates(ctx, pc, mark) {
@@ -405,8 +411,7 @@ fn counts_trips(old: &State, new: &State, locs: &[Loc]) -> bool {
 
 /// Equal in everything that a later instruction could read.
 fn is_same(old: &State, new: &State, live: &[RegSet]) -> bool {
-    compare(old, new, live, &Words::ALL) == Relation::Covered
-        && compare(new, old, live, &Words::ALL) == Relation::Covered
+    covers(old, new, live, &Words::ALL) && covers(new, old, live, &Words::ALL)
 }
 
 fn too_complex() -> Box<super::message::Refusal> {

@@ -68,6 +68,19 @@ impl Generaliser {
         self.note(state, keys);
     }
 
+    /// Forgets the numbers of `state` that were forgotten again and again at its place; false if it has none left.
+    pub(super) fn apply_habits(&mut self, ctx: CallCtx, pc: Pc, state: &mut State) -> bool {
+        let here = (ctx, pc, Loc::Reg(0, 0))..=(ctx, pc, Loc::Runs);
+        let habits = self.hulls.range(here).filter(|(_, hulls)| **hulls > MAX_HULLS);
+        let keys: Vec<Key> = habits.map(|(key, _)| *key).collect();
+        let keys: Vec<Key> = keys.into_iter().filter(|key| forget(state, key.2)).collect();
+        let any = !keys.is_empty();
+        if any {
+            self.note(state, keys);
+        }
+        any
+    }
+
     /// Before the next step of a loop that ends by itself: forgets what distinguishes `state` from the state `old` of an
     /// earlier step, as far as that is allowed and only numbers do.
     pub(super) fn converge(&mut self, state: &mut State, old: &State, locs: &[Loc]) {
@@ -119,6 +132,41 @@ impl Generaliser {
     pub(super) fn disable(&mut self) {
         self.disabled = true;
         self.events.clear();
+    }
+}
+
+/// Claims nothing of the number at `loc` any more; false if nothing was, or if it is none.
+fn forget(state: &mut State, loc: Loc) -> bool {
+    match loc {
+        Loc::Runs => false,
+        Loc::Reg(depth, r) => {
+            let Some(frame) = state.frames.get_mut(depth) else { return false };
+            let value = &mut frame.regs[r];
+            let known = value.is_scalar() && value.var != Scalar::UNKNOWN;
+            if known {
+                *value = Value::unknown();
+            }
+            known
+        }
+        Loc::Slot(depth, i) => {
+            let Some(frame) = state.frames.get_mut(depth) else { return false };
+            let slot = *frame.stack.slot(i);
+            let mut new = slot;
+            if let Some(spill) = slot.spill {
+                if !spill.value.is_scalar() {
+                    return false;
+                }
+                new.spill = None;
+            }
+            for byte in new.bytes.iter_mut().filter(|b| **b == Byte::Zero) {
+                *byte = Byte::Any;
+            }
+            let known = new != slot;
+            if known {
+                *frame.stack.slot_mut(i) = new;
+            }
+            known
+        }
     }
 }
 
