@@ -22,7 +22,7 @@ impl StageEmitter<'_> {
                 let layout = &self.layout.maps[map.index()];
                 let index = self.array_index(inst, key);
                 // An index that is too narrow to miss is not compared.
-                let hit = match layout.rows.checked_shr(u32::from(index.bits())).unwrap_or(0) {
+                let hit = match layout.rows.checked_shr(index.bits()).unwrap_or(0) {
                     0 => {
                         let limit = Expr::constant(layout.rows, index.bits()).as_count();
                         Expr::compare("<", &index, &limit)

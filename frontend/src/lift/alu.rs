@@ -8,6 +8,9 @@ use beeline_ir::dfg::Ty;
 use beeline_ir::entities::Value;
 use beeline_ir::op::{BinOp, CmpOp, Op};
 
+/// Stands for what is a pointer on one path and something else on another.
+const MIXED: PtrKind = PtrKind::Mem(u32::MAX);
+
 impl Lift<'_> {
     pub(super) fn alu(&mut self, op: AluOp, width: Width, dst: Reg, src: Operand) {
         if self.pointer_alu(op, width, dst, src) {
@@ -188,7 +191,8 @@ impl Lift<'_> {
                 Some(PtrKind::Packet)
             }
             RegFact::Ptr { kind, .. } => Some(kind),
-            _ => None,
+            RegFact::Unusable => Some(MIXED),
+            RegFact::Scalar(_) => None,
         };
         let first = if op == AluOp::Mov { None } else { region(dst) };
         let second = match src {
@@ -198,7 +202,7 @@ impl Lift<'_> {
         let wide = width == Width::W64;
         let fine = match (first, second) {
             (None, None) => true,
-            (Some(a), Some(b)) => op == AluOp::Sub && a == b,
+            (Some(a), Some(b)) => op == AluOp::Sub && a == b && a != MIXED,
             (Some(_), None) => wide && matches!(op, AluOp::Add | AluOp::Sub),
             (None, Some(_)) => wide && matches!(op, AluOp::Add | AluOp::Mov),
         };
@@ -207,9 +211,9 @@ impl Lift<'_> {
         }
     }
 
-    /// The number in `r`; refuses if it is a pointer's.
+    /// The number in `r`; refuses if it is a pointer's, on any path.
     pub(super) fn number(&mut self, r: Reg) -> Value {
-        if matches!(self.fact(r), RegFact::Ptr { .. }) {
+        if !matches!(self.fact(r), RegFact::Scalar(_)) {
             self.refuse_number_of_pointer();
         }
         self.reg(r)

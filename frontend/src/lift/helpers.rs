@@ -142,7 +142,7 @@ impl Lift<'_> {
         let size = self.b.dfg().maps[map].value_size;
         let place = self.place(R3, 0)?;
         let value = self.load_bytes(place, size)?;
-        let flags = self.reg(R4);
+        let flags = self.number(R4);
         Some(self.b.emit(Op::MapUpdate { map, key, value, flags }, Ty::Int(64)))
     }
 
