@@ -142,40 +142,40 @@ fn touched(def: MapDef) -> bool {
 
 #[test]
 fn elf() {
-    check("elf", 20_000);
+    check("elf", 60_000);
 }
 
 #[test]
 fn btf() {
-    check("btf", 40_000);
+    check("btf", 120_000);
 }
 
 #[test]
 fn bytecode() {
-    check("bytecode", 6_000);
+    check("bytecode", 10_000);
 }
 
 #[test]
 fn hardware() {
-    check("hardware", 3_000);
+    check("hardware", 6_000);
 }
 
 #[test]
 fn capture() {
-    check("capture", 100_000);
+    check("capture", 300_000);
 }
 
 #[test]
 fn map_file() {
-    check("map_file", 50_000);
+    check("map_file", 120_000);
 }
 
 #[test]
 fn ir_text() {
-    check("ir_text", 10_000);
+    check("ir_text", 20_000);
 }
 
 #[test]
 fn device() {
-    check("device", 30_000);
+    check("device", 60_000);
 }
