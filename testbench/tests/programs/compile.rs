@@ -60,10 +60,7 @@ impl Clang {
 
     fn look() -> Result<Self, String> {
         let mut reason = "there is no clang".to_owned();
-        for name in [
-            "clang-19", "clang", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15",
-            "clang-14",
-        ] {
+        for name in ["clang-19", "clang", "clang-20", "clang-18"] {
             let Ok(version) = Command::new(name).arg("--version").output() else { continue };
             let clang =
                 Self { name, version: String::from_utf8_lossy(&version.stdout).into_owned() };
@@ -71,7 +68,7 @@ impl Clang {
                 .join(format!("probe-{}.o", std::process::id()));
             let built = clang.compile(
                 &folder().join("c/legacy_acl.c"),
-                Variant { cpu: 3, level: "O2" },
+                Variant { cpu: 4, level: "O2" },
                 &probe,
             );
             let _ = fs::remove_file(&probe);
