@@ -4,6 +4,7 @@ use crate::insn::{Pc, Reg};
 use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// What is known of a 64-bit number: `value` on the bits where `mask` is 0 (the kernel's tristate number: a set
 /// `mask` bit is unknown), and unsigned and signed ranges, inclusive.
@@ -160,7 +161,10 @@ impl Facts {
 #[derive(Clone, Debug)]
 pub struct VerifiedProgram {
     pub(crate) program: Program,
+    /// Of the walk that led to the verdict, which does not enter global functions.
     pub(crate) facts: Facts,
+    /// Of a walk that does, once someone asks.
+    pub(crate) followed: OnceLock<Facts>,
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
@@ -170,9 +174,24 @@ impl VerifiedProgram {
         &self.program
     }
 
-    /// What was proved.
+    /// What was proved, for each calling context. The first time that it is asked of a program with global functions, it
+    /// takes another walk, since the verdict needs no contexts of these.
     pub fn facts(&self) -> &Facts {
-        &self.facts
+        if self.facts.closed_calls.is_empty() {
+            return &self.facts;
+        }
+        let follow = || crate::verifier::follow_calls(&self.program);
+        self.followed.get_or_init(|| follow().unwrap_or_else(|| self.facts.clone()))
+    }
+
+    /// Instructions walked for the verdict.
+    pub fn insns_walked(&self) -> u64 {
+        self.facts.insns_walked
+    }
+
+    /// Deepest stack use of any chain of calls, in bytes.
+    pub fn stack_bytes(&self) -> u32 {
+        self.facts.stack_bytes
     }
 
     /// What the user should know although the program was accepted.

@@ -17,15 +17,15 @@ pub(super) fn check(args: &Check) -> Result<(), Failure> {
     } else {
         input::verified(&args.source)?
     };
-    let (program, facts) = (verified.program(), verified.facts());
+    let program = verified.program();
     // After a long log, the reader may have left; that changes no verdict.
     let _ = writeln!(
         std::io::stdout(),
         "{}: accepted: {} instructions, {} walked, {} bytes of stack",
         program.name,
         program.insns.len(),
-        facts.insns_walked,
-        facts.stack_bytes
+        verified.insns_walked(),
+        verified.stack_bytes()
     );
     match args.target {
         None => Ok(()),

@@ -131,8 +131,14 @@ pub(super) fn refine(
         Some(Cond::Slt) => assume_less_signed(&mut x, &mut y)?,
         Some(Cond::Sge) => assume_at_most_signed(&mut y, &mut x),
         Some(Cond::Sle) => assume_at_most_signed(&mut x, &mut y),
-        Some(Cond::Set) => assume_common_bit(&mut x, &y)?,
-        None => assume_no_common_bit(&mut x, &y)?,
+        Some(Cond::Set) => {
+            assume_common_bit(&mut x, &y)?;
+            assume_common_bit(&mut y, &x)?;
+        }
+        None => {
+            assume_no_common_bit(&mut x, &y)?;
+            assume_no_common_bit(&mut y, &x)?;
+        }
     }
     Some((x.into(a, width)?, y.into(b, width)?))
 }

@@ -22,9 +22,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Fuzzing looks for other things than long walks.
 pub(super) const MAX_WALKED: u64 = if cfg!(fuzzing) { 10_000 } else { 1_000_000 };
 
-/// Code of the refusal of a program that takes too long to walk.
-pub(super) const TOO_COMPLEX: &str = "BL0361";
-
 /// Paths left for later at one time (Linux: `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 const MAX_PENDING: usize = 8192;
 
@@ -415,7 +412,7 @@ fn is_same(old: &State, new: &State, live: &[RegSet]) -> bool {
 }
 
 fn too_complex() -> Box<super::message::Refusal> {
-    refuse(TOO_COMPLEX, "the program has too many different paths to check")
+    refuse("BL0361", "the program has too many different paths to check")
         .expected(format!("at most {MAX_WALKED} instructions walked over all paths, as in Linux"))
         .help("shorten loops, split the program with tail calls, or make branches depend on fewer values")
 }

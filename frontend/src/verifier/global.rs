@@ -1,9 +1,9 @@
 //! Global functions, verified one by one as Linux does: what a function may assume of its arguments follows from its
 //! type, and what its callers may assume of it is nothing but that it returns a number.
 //!
-//! A call of one is checked against the type. Then the function is walked all the same, for the facts of that call;
-//! at its return the caller forgets what the type does not promise. Where that would take too long, calls are not
-//! entered, and the facts name them ([`crate::facts::Facts::closed_calls`]).
+//! A call of one is checked against the type, and not entered. Facts for each calling context, if someone asks for
+//! them, come from another walk that enters calls; at the return the caller forgets what the type does not promise.
+//! Where that walk would take too long, the facts name the calls ([`crate::facts::Facts::closed_calls`]).
 
 use super::explore::{Explorer, Next};
 use super::flow;
@@ -29,11 +29,6 @@ pub(super) struct Effects {
 /// The global function at `start`, if it is one.
 fn global_at(program: &Program, start: Pc) -> Option<&Subprog> {
     program.subprogs.iter().find(|s| s.start == start && s.global && s.start != Pc(0))
-}
-
-/// Of `starts`, the global functions.
-pub(super) fn among(program: &Program, starts: impl Iterator<Item = Pc>) -> BTreeSet<Pc> {
-    starts.filter(|start| global_at(program, *start).is_some()).collect()
 }
 
 /// The state at the entry of `function` when it is verified on its own.

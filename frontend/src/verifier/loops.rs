@@ -31,7 +31,8 @@ impl Shape {
             }
             let graph = graph_of(program, subprog);
             let dominators = simple_fast(&graph, Node(subprog.start.0));
-            for (from, to, ()) in graph.all_edges() {
+            for (from, to) in retreating_edges(program, subprog) {
+                let (from, to) = (Node(from.0), Node(to.0));
                 if dominates(&dominators, to, from) {
                     let body: &mut BTreeSet<Pc> = bodies.entry(Pc(to.0)).or_default();
                     collect_body(&graph, to, from, body);
@@ -66,6 +67,41 @@ fn edges_of<'p>(program: &'p Program, subprog: &Subprog) -> impl Iterator<Item =
         };
         to.into_iter().flatten().map(move |to| (pc, to))
     })
+}
+
+/// Edges to an instruction on the depth-first way to their source; every edge that closes a loop is one.
+fn retreating_edges(program: &Program, subprog: &Subprog) -> Vec<(Pc, Pc)> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        OnTheWay,
+        Done,
+    }
+    let mut marks = vec![Mark::New; subprog.end.index() - subprog.start.index()];
+    let mut found = Vec::new();
+    let mut way = vec![(subprog.start, 0)];
+    marks[0] = Mark::OnTheWay;
+    while let Some((pc, next)) = way.last_mut() {
+        let from = *pc;
+        let successors = flow::successors(from, &program.insns[from.index()]);
+        let Some(to) = successors.get(*next).copied() else {
+            marks[from.index() - subprog.start.index()] = Mark::Done;
+            way.pop();
+            continue;
+        };
+        *next += 1;
+        let Some(to) = to else { continue };
+        let mark = &mut marks[to.index() - subprog.start.index()];
+        match *mark {
+            Mark::New => {
+                *mark = Mark::OnTheWay;
+                way.push((to, 0));
+            }
+            Mark::OnTheWay => found.push((from, to)),
+            Mark::Done => {}
+        }
+    }
+    found
 }
 
 fn graph_of(program: &Program, subprog: &Subprog) -> DiGraphMap<Node, ()> {

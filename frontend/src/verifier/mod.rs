@@ -48,15 +48,17 @@ mod tnum;
 mod touch;
 mod widen;
 
-use crate::facts::VerifiedProgram;
+use crate::facts::{Facts, VerifiedProgram};
 use crate::insn::Pc;
 use crate::program::Program;
 use beeline_ir::diagnostic::Diagnostic;
-use explore::{Explorer, Walked, MAX_WALKED, TOO_COMPLEX};
+use explore::{Explorer, Walked, MAX_WALKED};
 use liveness::Liveness;
 use loops::Shape;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::OnceLock;
 use widen::Generaliser;
 
 pub(crate) use kfunc::has_kfunc;
@@ -98,23 +100,19 @@ fn verify_logged(
     let parts = (Liveness::of(&program), Shape::of(&program));
     let verdict = walk_functions(&program, &parts, &mut log);
     let walked = verdict.map_err(|d| vec![d])?;
-    Ok(VerifiedProgram { facts: walked.facts, warnings: walked.warnings, program })
+    let Walked { facts, warnings, .. } = walked;
+    Ok(VerifiedProgram { program, facts, followed: OnceLock::new(), warnings })
 }
 
-/// Walks the program with the functions that it calls, then each global function on its own.
+/// Walks the program with its static functions, then each global function on its own, as Linux does.
 fn walk_functions(
     program: &Program,
     parts: &(Liveness, Shape),
     log: &mut Option<&mut dyn Write>,
 ) -> Result<Walked, Diagnostic> {
     let any_global = program.subprogs.iter().any(|s| s.global && s.start != Pc(0));
-    let main = match walk(program, parts, Pc(0), false, log) {
-        // Function by function, as Linux does it, it may be short enough.
-        Err(d) if any_global && d.code == TOO_COMPLEX => walk(program, parts, Pc(0), true, log)?,
-        other => other?,
-    };
-    let entered = main.facts.contexts.iter().map(|c| c.start);
-    let mut pending = global::among(program, entered.chain(main.calls.iter().map(|c| c.1)));
+    let mut main = walk(program, parts, Pc(0), any_global, log)?;
+    let mut pending: BTreeSet<Pc> = main.calls.iter().map(|c| c.1).collect();
     let mut alone = BTreeMap::new();
     while let Some(start) = pending.pop_first() {
         if let Entry::Vacant(new) = alone.entry(start) {
@@ -122,11 +120,20 @@ fn walk_functions(
             pending.extend(walked.calls.iter().map(|c| c.1));
         }
     }
-    if !main.calls.is_empty() {
-        let bytes = stack_depth::of_closed(&main, &alone, 0).unwrap_or(u32::MAX);
-        stack_depth::check_closed(program, bytes)?;
+    if any_global {
+        let bytes = stack_depth::of_closed(&main, &alone, 0);
+        main.facts.stack_bytes = stack_depth::check_closed(program, bytes)?;
+        main.facts.insns_walked += alone.values().map(|w| w.facts.insns_walked).sum::<u64>();
+        main.warnings.extend(alone.into_values().flat_map(|w| w.warnings));
     }
     Ok(main)
+}
+
+/// Facts of a verified program with those of its global functions in each calling context; `None` if that takes too
+/// many steps.
+pub(crate) fn follow_calls(program: &Program) -> Option<Facts> {
+    let parts = (Liveness::of(program), Shape::of(program));
+    walk(program, &parts, Pc(0), false, &mut None).ok().map(|walked| walked.facts)
 }
 
 /// Walks the function at `start`, until no forgotten number makes it fail.

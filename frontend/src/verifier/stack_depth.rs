@@ -102,12 +102,15 @@ pub(super) fn of_closed(
     Some(most)
 }
 
-/// Complains of more stack than there is.
-pub(super) fn check_closed(program: &Program, bytes: u32) -> Result<(), Diagnostic> {
-    if bytes <= LIMIT {
-        return Ok(());
+/// The stack bytes, or a complaint of more than there are.
+pub(super) fn check_closed(program: &Program, bytes: Option<u32>) -> Result<u32, Diagnostic> {
+    if let Some(bytes) = bytes.filter(|bytes| *bytes <= LIMIT) {
+        return Ok(bytes);
     }
-    let message = format!("a chain of calls of global functions is too deep, or uses more than {LIMIT} bytes of stack");
+    let message = match bytes {
+        Some(bytes) => format!("a chain of calls uses {bytes} bytes of stack, more than {LIMIT}"),
+        None => format!("global functions are nested deeper than {MAX_FRAMES}, or call themselves"),
+    };
     Err(Diagnostic::error("BL0351", message).at(program.place(Pc(0))).help(
         "use less stack in the functions of this chain, or a per-CPU array map as scratch space",
     ))

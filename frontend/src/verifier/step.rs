@@ -228,7 +228,8 @@ impl Explorer<'_> {
         if kind == AtomicKind::CmpXchg {
             self.read(state, Reg::R0)?;
         }
-        self.load(state, size, false, dst, off)?;
+        // What is fetched from the stack is what was spilled there.
+        let old = self.load(state, size, false, dst, off)?;
         let bytes = size.bytes();
         let name = format!("r{}", dst.0);
         let stack = self.check_access(&name, &pointer, off.into(), bytes, Access::Write)?;
@@ -249,7 +250,6 @@ impl Explorer<'_> {
                 stack.may_write_any(at.first, at.end);
             }
         }
-        let old = Value::scalar(Scalar::of_bytes(bytes));
         if kind == AtomicKind::CmpXchg {
             state.set(Reg::R0, old);
         } else if fetch {

@@ -72,7 +72,7 @@ fn compare(paths: impl Iterator<Item = PathBuf>) -> u32 {
             let start = std::time::Instant::now();
             let ours = verifier::verify(program);
             let seconds = start.elapsed().as_secs_f64();
-            let walked = ours.as_ref().map_or(0, |v| v.facts().insns_walked);
+            let walked = ours.as_ref().map_or(0, |v| v.insns_walked());
             println!("{name}: {walked} instructions walked in {seconds:.3} s");
             match ours {
                 Ok(_) if theirs => {}

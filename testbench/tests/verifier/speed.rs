@@ -11,6 +11,12 @@ const RUNS: u32 = 15;
 /// A program that takes longer than this in one run is not run again.
 const LONG_SECONDS: f64 = 0.3;
 
+/// How much longer than Linux a program may take.
+const MAX_RATIO: f64 = 3.0;
+
+/// Measurements of a program that seems too slow, since other work on the machine disturbs both.
+const MEASUREMENTS: u32 = 3;
+
 /// CPU seconds of this thread, in user and system mode.
 fn cpu_seconds() -> f64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -92,10 +98,21 @@ fn measure(name: String, program: &Program) -> Option<Line> {
     Some(Line {
         name,
         insns: program.insns.len(),
-        walked: [walked, ours.as_ref().map_or(0, |v| v.facts().insns_walked)],
+        walked: [walked, ours.as_ref().map_or(0, |v| v.insns_walked())],
         seconds: [kernel, us],
         accepted: [theirs, ours.is_ok()],
     })
+}
+
+fn measure_carefully(name: &str, program: &Program) -> Option<Line> {
+    let mut line = measure(name.into(), program)?;
+    for _ in 1..MEASUREMENTS {
+        if line.accepted != [true, true] || line.ratio() <= MAX_RATIO {
+            break;
+        }
+        line = measure(name.into(), program)?;
+    }
+    Some(line)
 }
 
 /// Prints the table for the committed objects, and for those below the folders in `BEELINE_OBJECTS`.
@@ -117,14 +134,20 @@ fn time_beside_the_kernels() {
         for program in programs(&path) {
             let file =
                 path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-            if let Some(line) = measure(format!("{file} {}", program.name), &program) {
+            let name = format!("{file} {}", program.name);
+            if let Some(line) = measure_carefully(&name, &program) {
                 line.print();
                 lines.push(line);
             }
         }
     }
-    let worst = lines.iter().map(Line::ratio).fold(0.0, f64::max);
-    let sum = |i: usize| lines.iter().map(|l| l.seconds[i]).sum::<f64>();
+    let both = || lines.iter().filter(|l| l.accepted == [true, true]);
+    let worst = both().map(Line::ratio).fold(0.0, f64::max);
+    let sum = |i: usize| both().map(|l| l.seconds[i]).sum::<f64>();
     println!("{} programs, worst ratio {worst:.2}, of all {:.2}", lines.len(), sum(1) / sum(0));
-    assert!(!lines.is_empty());
+    assert!(both().count() > 0);
+    for line in &lines {
+        assert!(line.accepted[1] || !line.accepted[0], "only Linux accepts {}", line.name);
+    }
+    assert!(worst <= MAX_RATIO, "a program takes {worst:.2} times as long as in Linux");
 }
