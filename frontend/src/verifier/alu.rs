@@ -4,6 +4,9 @@ use super::scalar::Scalar;
 use super::tnum::{ones, Tnum};
 use crate::insn::{AluOp, Swap, Width};
 
+/// Numbers up to this are the same in both widths, signed or not.
+const SMALL: u64 = i32::MAX as u64;
+
 /// Every result of `a op b` (for `Mov`, `b`), with the instruction set's meaning of division by zero (0; the dividend
 /// for a remainder) and of shift amounts (taken modulo the width).
 pub(super) fn binary(op: AluOp, width: Width, a: &Scalar, b: &Scalar) -> Scalar {
@@ -13,7 +16,8 @@ pub(super) fn binary(op: AluOp, width: Width, a: &Scalar, b: &Scalar) -> Scalar 
     match width {
         Width::W64 => {
             let wide = binary64(op, a, b);
-            if !commutes_with_truncation(op) {
+            let known = wide.umax <= SMALL && a.umax <= SMALL && b.umax <= SMALL;
+            if known || !commutes_with_truncation(op) {
                 return wide;
             }
             with_low_half(wide, &binary32(op, a, b))
@@ -93,6 +97,9 @@ fn binary32(op: AluOp, a: &Scalar, b: &Scalar) -> Scalar {
     match op {
         AluOp::Mov => b.zext32(),
         AluOp::Add | AluOp::Sub | AluOp::Mul => {
+            if a.umax <= SMALL && b.umax <= SMALL {
+                return truncate(binary64(op, a, b));
+            }
             // The low half of the result does not depend on how the operands are extended; each way of extending
             // them keeps other ranges from wrapping.
             let unsigned = truncate(binary64(op, &a.zext32(), &b.zext32()));
