@@ -1,5 +1,6 @@
 //! Maps as the IR sees them: shape and kind, no content.
 
+use crate::target::TargetDesc;
 use std::fmt;
 
 /// The map kinds of the Linux UAPI (`enum bpf_map_type`) that XDP programs use.
@@ -127,4 +128,15 @@ pub struct MapDecl {
     pub initial: Option<Vec<u8>>,
     /// True if the program cannot change it (`.rodata`, frozen): loads may be folded.
     pub frozen: bool,
+}
+
+impl MapDecl {
+    /// Stages from the presentation of a key to the entry, on `target`; an array's entry is there at once.
+    pub fn lookup_latency(&self, target: &TargetDesc) -> u32 {
+        if self.kind.has_key_table() {
+            target.hash_latency
+        } else {
+            0
+        }
+    }
 }

@@ -218,6 +218,31 @@ pub enum Op {
         /// Key parts, as of a lookup.
         key: Vec<Value>,
     },
+    /// Puts a key into a keyed map, in a lowered pipeline (see [`crate::pipeline`]). The result is the entry at which the key stands
+    /// afterwards: `entry` if that is not null, else a new one; null if the map had no room or the predicate is 0. What a new entry's
+    /// value holds is not defined; the program stores all of it.
+    MapInsert {
+        /// The map.
+        map: MapId,
+        /// What the key's own lookup found in this packet.
+        entry: Value,
+        /// Key parts, as of that lookup.
+        key: Vec<Value>,
+    },
+    /// Takes an entry that a lookup found out of its keyed map, in a lowered pipeline; nothing happens if it is null.
+    MapRemove {
+        /// The map.
+        map: MapId,
+        /// The entry.
+        entry: Value,
+    },
+    /// Marks an entry of an LRU map as used, in a lowered pipeline; nothing happens if it is null.
+    MapTouch {
+        /// The map.
+        map: MapId,
+        /// The entry.
+        entry: Value,
+    },
     /// The null entry (`None`) or the entry of a fixed array index.
     EntryConst {
         /// The map.
@@ -291,6 +316,8 @@ impl Op {
             Op::MapUpdate { key, value, flags, .. } => {
                 key.iter().chain(value).chain([flags]).copied().for_each(f)
             }
+            Op::MapInsert { entry, key, .. } => [entry].into_iter().chain(key).copied().for_each(f),
+            Op::MapRemove { entry, .. } | Op::MapTouch { entry, .. } => f(*entry),
             Op::MapLoad { entry, off, .. } => [*entry, *off].into_iter().for_each(f),
             Op::MapStore { entry, off, value, .. } => {
                 [*entry, *off, *value].into_iter().for_each(f)
@@ -335,6 +362,11 @@ impl Op {
             Op::MapUpdate { key, value, flags, .. } => {
                 key.iter_mut().chain(value).chain([flags]).for_each(g)
             }
+            Op::MapInsert { entry, key, .. } => {
+                g(entry);
+                key.iter_mut().for_each(g);
+            }
+            Op::MapRemove { entry, .. } | Op::MapTouch { entry, .. } => g(entry),
             Op::MapLoad { entry, off, .. } => {
                 g(entry);
                 g(off);
@@ -366,6 +398,9 @@ impl Op {
                 | Op::MapAtomic { .. }
                 | Op::MapUpdate { .. }
                 | Op::MapDelete { .. }
+                | Op::MapInsert { .. }
+                | Op::MapRemove { .. }
+                | Op::MapTouch { .. }
         )
     }
 
@@ -380,6 +415,7 @@ impl Op {
                 | Op::MapAtomic { .. }
                 | Op::MapUpdate { .. }
                 | Op::MapDelete { .. }
+                | Op::MapInsert { .. }
         )
     }
 
@@ -413,6 +449,9 @@ impl Op {
             Op::MapLookup { map, .. }
             | Op::MapUpdate { map, .. }
             | Op::MapDelete { map, .. }
+            | Op::MapInsert { map, .. }
+            | Op::MapRemove { map, .. }
+            | Op::MapTouch { map, .. }
             | Op::EntryConst { map, .. }
             | Op::MapLoad { map, .. }
             | Op::MapStore { map, .. }

@@ -20,8 +20,8 @@ pub struct Pipeline {
     pub verdict: Verdict,
 }
 
-/// One lookup in a keyed map (hash kinds): the key is presented in `issue`, the entry exists from
-/// stage `issue + TargetDesc::hash_latency`. Lookups in array kinds are plain comparisons and need no port.
+/// One lookup in a keyed map: the key is presented in `issue`, the entry exists from
+/// stage `issue + MapDecl::lookup_latency`. Lookups in array kinds are plain comparisons and need no port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupPort {
     /// The map.
@@ -33,8 +33,9 @@ pub struct LookupPort {
 }
 
 /// One access to a map's value memory: the row of `entry` is requested in stage `issue`; the row is there in stage
-/// `issue + TargetDesc::value_latency`, where every operation in `accesses` is placed; a changed
-/// row is written back at the end of that stage, and is seen by the next packet.
+/// `issue + TargetDesc::value_latency`, where every load in `accesses` is placed. Stores and atomic operations are placed in stage `commit`, and what they
+/// change is written at the end of that stage. If `commit` is the stage in which the row is there, the next packet sees the change; if it is later,
+/// a [`Gate`] keeps younger packets from requesting the row meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValuePort {
     /// The map.
@@ -43,8 +44,49 @@ pub struct ValuePort {
     pub entry: Value,
     /// Stage in which the row is requested.
     pub issue: Stage,
+    /// Stage at whose end changes are written; of a port that only reads, the stage in which the row is there.
+    pub commit: Stage,
+    /// Array indices that the port serves, from the first to behind the last, if the map's ports have memories of their own for
+    /// disjoint ranges; none: every entry.
+    pub rows: Option<(u32, u32)>,
     /// `MapLoad`, `MapStore` and `MapAtomic` operations, in program order.
     pub accesses: Vec<Inst>,
+}
+
+/// What a [`Gate`] compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GateKind {
+    /// Keys of lookups: the map's keys change later than where they are looked up.
+    Keys,
+    /// Entries whose rows are requested: rows change later than they are read.
+    Rows,
+}
+
+/// A place before stage `stage` where a packet waits as long as an older one may still change what it is about to read.
+///
+/// A packet moves on from stage `stage` in a cycle only if each older packet that has moved on from there with `may` = 1 and whose `write`
+/// is the same key (entry) as one of the packet's `reads` is in stage `commit` or has passed it; and only if fewer than `depth` packets
+/// with `may` = 1 have moved on from `stage` and not reached `commit`. Packets that arrive meanwhile queue behind it. A gate of kind `Keys`
+/// of an LRU map holds every packet as long as there is any of the latter, another one does so while the table is nearly full
+/// (`docs/rtl-interface.md`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The map.
+    pub map: MapId,
+    /// What is compared.
+    pub kind: GateKind,
+    /// Stage before which it stands: that in which the keys are presented or the rows requested.
+    pub stage: Stage,
+    /// Stage of the change.
+    pub commit: Stage,
+    /// Packets with `may` = 1 between the two, at most.
+    pub depth: u32,
+    /// Entries of the map: of kind `Keys`, results of lookups presented in `stage`; of kind `Rows`, entries of the ports that request rows in `stage`.
+    pub reads: Vec<Value>,
+    /// The entry that may be changed, one of the same sort.
+    pub write: Value,
+    /// `i1`, known in `stage` and carried to `commit`: 0 only if the packet changes nothing. None: always 1.
+    pub may: Option<Value>,
 }
 
 /// How the output gets one byte of the packet window.
@@ -95,8 +137,10 @@ pub struct StagedPipeline {
     pub boundaries: Vec<Boundary>,
     /// Lookups in keyed maps.
     pub lookups: Vec<LookupPort>,
-    /// Accesses to value memories. A map that the program writes has exactly one.
+    /// Accesses to value memories. Of a map that the program writes, ports that serve the same entries have one `issue`, and one of them writes.
     pub value_ports: Vec<ValuePort>,
+    /// Where packets may wait, ascending by stage.
+    pub gates: Vec<Gate>,
     /// Bytes of headroom in the window: the most negative coordinate that the program can touch, negated.
     pub headroom: u32,
     /// Bytes of the packet in the window: one more than the largest coordinate that the program can touch.

@@ -111,7 +111,11 @@ impl Machine<'_> {
             Op::Bswap(a) => self.get(*a).swap_bytes() >> (64 - bits),
             Op::EntryIsNull(e) => u64::from(self.get(*e) == 0),
             Op::MapLookup { map, key } => self.lookup(*map, key),
-            Op::MapUpdate { .. } | Op::MapDelete { .. } => {
+            Op::MapUpdate { .. }
+            | Op::MapDelete { .. }
+            | Op::MapInsert { .. }
+            | Op::MapRemove { .. }
+            | Op::MapTouch { .. } => {
                 unreachable!("the generator makes no change of keys")
             }
             Op::PktLoad { base, off, .. } => {

@@ -226,6 +226,27 @@ impl MapSet {
         self.maps[map].delete(key)
     }
 
+    /// Marks the entry in `slot` as used, in LRU kinds. Of a pipeline's `map_touch`.
+    pub fn touch(&mut self, map: usize, slot: Slot) {
+        if let Content::Hash(table) = &mut self.maps[map].content {
+            table.touch(slot);
+        }
+    }
+
+    /// Makes an entry for `key`, which has none, and says where; `None` if the map has no room. Of a pipeline's `map_insert`.
+    pub fn insert_key(&mut self, map: usize, key: &[u8]) -> Option<Slot> {
+        let value = vec![0; self.value_size(map) as usize];
+        self.maps[map].update(key, &value, 0).ok()?;
+        self.maps[map].find(key)
+    }
+
+    /// Deletes the entry in `slot`, if there is one. Of a pipeline's `map_remove`.
+    pub fn remove_slot(&mut self, map: usize, slot: Slot) {
+        let mut key = Vec::new();
+        self.maps[map].copy_key(slot, &mut key);
+        let _ = self.maps[map].delete(&key); // an entry that is already gone stays gone
+    }
+
     /// `bpf_map_push_elem`.
     ///
     /// # Errors

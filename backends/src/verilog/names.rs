@@ -145,6 +145,9 @@ pub fn op_noun(op: &Op) -> &'static str {
         Op::MapAtomic { op, .. } => atomic_noun(*op),
         Op::MapUpdate { .. } => "update",
         Op::MapDelete { .. } => "delete",
+        Op::MapInsert { .. } => "insert",
+        Op::MapRemove { .. } => "remove",
+        Op::MapTouch { .. } => "touch",
     }
 }
 

@@ -144,7 +144,9 @@ impl<'a> StageEmitter<'a> {
             }
         }
         for port in &staged.lookups {
-            if port.issue.index() + staged.target.hash_latency as usize == self.stage {
+            if port.issue.index() + dfg.maps[port.map].lookup_latency(&staged.target) as usize
+                == self.stage
+            {
                 let v = dfg.insts[port.inst].result.expect("a lookup has a result");
                 let name = &self.layout.values[v];
                 let comment = format!("{{hit, slot}} from {}", dfg.maps[port.map].name);
@@ -175,6 +177,9 @@ impl<'a> StageEmitter<'a> {
             Op::MapLookup { .. } | Op::EntryIsNull(_) => self.emit_lookup(inst),
             Op::MapLoad { .. } | Op::MapStore { .. } | Op::MapAtomic { .. } => {
                 self.emit_map_access(inst)
+            }
+            Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. } => {
+                unreachable!("the table map's own module does it")
             }
             Op::MapUpdate { .. } | Op::MapDelete { .. } => {
                 unreachable!("invariant P5 of the pipeline")

@@ -68,7 +68,7 @@ impl TopEmitter<'_> {
         let lookup = &staged.lookups[port];
         let entry = &layout.values
             [staged.pipeline.dfg.insts[lookup.inst].result.expect("a lookup has a result")];
-        let arrives = lookup.issue.index() + staged.target.hash_latency as usize;
+        let arrives = lookup.issue.index() + decl.lookup_latency(&staged.target) as usize;
         if arrives >= layout.after.len() {
             // The program ends before the answer matters.
             self.logic(entry, 1 + m.slot_bits);

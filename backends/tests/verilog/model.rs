@@ -33,7 +33,11 @@ impl Machine {
         let get = |v: Value| self.get(dfg, v);
         let bits = data.result.map_or(0, |v| dfg.bits(v));
         let result = match &data.op {
-            Op::MapUpdate { .. } | Op::MapDelete { .. } => {
+            Op::MapUpdate { .. }
+            | Op::MapDelete { .. }
+            | Op::MapInsert { .. }
+            | Op::MapRemove { .. }
+            | Op::MapTouch { .. } => {
                 unreachable!("invariant P5 of the pipeline")
             }
             Op::Const(c) => *c,

@@ -388,12 +388,20 @@ fn last_stage(mut b: Builder, seed: u64, inherited: usize, middle: Vec<Inst>) ->
     };
     let pipeline = Pipeline { name: format!("random_{seed}"), dfg: b.dfg, order: b.order, verdict };
     let map = MapId::from_u32(MAP);
-    let ports = vec![ValuePort { map, entry, issue: Stage::new(0), accesses: b.accesses }];
+    let ports = vec![ValuePort {
+        map,
+        entry,
+        issue: Stage::new(0),
+        commit: Stage::new(1),
+        rows: None,
+        accesses: b.accesses,
+    }];
     let mut staged = StagedPipeline {
         target: target(),
         num_stages: 3,
         stage_of: b.stage_of,
         boundaries: Vec::new(),
+        gates: Vec::new(),
         lookups: Vec::new(),
         value_ports: if ports[0].accesses.is_empty() { Vec::new() } else { ports },
         headroom: HEADROOM as u32,

@@ -22,9 +22,10 @@ pub enum State {
 pub fn read_state(op: &Op) -> Option<State> {
     match op {
         Op::PktLoad { .. } => Some(State::Packet),
-        Op::MapLookup { map, .. } | Op::MapUpdate { map, .. } | Op::MapDelete { map, .. } => {
-            Some(State::Keys(*map))
-        }
+        Op::MapLookup { map, .. }
+        | Op::MapUpdate { map, .. }
+        | Op::MapDelete { map, .. }
+        | Op::MapInsert { map, .. } => Some(State::Keys(*map)),
         Op::MapLoad { map, .. } | Op::MapAtomic { map, .. } => Some(State::Values(*map)),
         _ => None,
     }
@@ -35,8 +36,10 @@ pub fn written_states(op: &Op) -> impl Iterator<Item = State> {
     let (first, second) = match op {
         Op::PktStore { .. } | Op::PktZero { .. } => (Some(State::Packet), None),
         Op::MapStore { map, .. } | Op::MapAtomic { map, .. } => (Some(State::Values(*map)), None),
-        Op::MapUpdate { map, .. } => (Some(State::Keys(*map)), Some(State::Values(*map))),
-        Op::MapDelete { map, .. } => (Some(State::Keys(*map)), None),
+        Op::MapUpdate { map, .. } | Op::MapInsert { map, .. } => {
+            (Some(State::Keys(*map)), Some(State::Values(*map)))
+        }
+        Op::MapDelete { map, .. } | Op::MapRemove { map, .. } => (Some(State::Keys(*map)), None),
         _ => (None, None),
     };
     first.into_iter().chain(second)

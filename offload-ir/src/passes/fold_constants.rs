@@ -178,7 +178,10 @@ impl Folder<'_> {
             | Op::MapStore { .. }
             | Op::MapAtomic { .. }
             | Op::MapUpdate { .. }
-            | Op::MapDelete { .. } => None,
+            | Op::MapDelete { .. }
+            | Op::MapInsert { .. }
+            | Op::MapRemove { .. }
+            | Op::MapTouch { .. } => None,
         }
     }
 }

@@ -50,8 +50,10 @@ impl Delays<'_> {
             Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
                 self.index(dfg, key)
             }
-            // Changes of the keys do not get here: `if_convert` refuses them.
+            // Updates and deletions have been lowered.
             Op::MapLookup { .. } | Op::MapUpdate { .. } | Op::MapDelete { .. } => 0,
+            // The enable of the table's write ports.
+            Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. } => 2 * self.0.lut_ps,
             Op::MapLoad { off, bounds, .. } => {
                 self.row_choice(dfg, *off, bounds.offsets().take(4096).count())
             }

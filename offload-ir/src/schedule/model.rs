@@ -89,7 +89,7 @@ impl Model {
                 Op::MapLookup { map, .. } if p.dfg.maps[*map].kind.has_key_table() => {
                     let task = self.problem.task(delays.key(8 * p.dfg.maps[*map].key_size));
                     let result = self.problem.task(0);
-                    self.problem.tie(task, result, target.hash_latency as i32);
+                    self.problem.tie(task, result, p.dfg.maps[*map].lookup_latency(target) as i32);
                     self.problem.order(result, EXIT, 1);
                     self.result_of[inst] = Some(result);
                     task

@@ -31,6 +31,8 @@ pub(super) fn stage(
         map: port.map,
         entry: port.entry,
         issue: Stage::from_u32(at(port.issue)),
+        commit: Stage::from_u32(at(port.row)),
+        rows: None,
         accesses: port.accesses.clone(),
     });
     let coords = || window.bytes.iter().map(|b| b.coord);
@@ -40,6 +42,7 @@ pub(super) fn stage(
         boundaries: boundaries(window, model, solution, num_stages),
         lookups,
         value_ports: value_ports.collect(),
+        gates: Vec::new(),
         headroom: coords().min().map_or(0, |c| c.min(0).unsigned_abs()),
         window: coords().max().map_or(0, |c| (c + 1).max(0).unsigned_abs()),
         exits: exits.map(|b| (b.coord, b.exit.clone())).collect(),

@@ -88,7 +88,9 @@ impl Parser {
         }
         match word.as_str() {
             "pkt_store" | "pkt_zero" | "map_store" => Ok((self.effect(&word)?, None)),
-            "map_lookup" | "entry" => self.entry_op(&word),
+            "map_lookup" | "map_insert" | "entry" => self.entry_op(&word),
+            "map_remove" => Ok((Op::MapRemove { map: self.map()?, entry: self.value()? }, None)),
+            "map_touch" => Ok((Op::MapTouch { map: self.map()?, entry: self.value()? }, None)),
             "map_update" | "map_delete" => Ok((self.key_change(&word)?, Some(Ty::Int(64)))),
             "map_load" => {
                 let ty = self.suffix()?;
@@ -185,6 +187,10 @@ impl Parser {
         let map = self.map()?;
         let op = if word == "map_lookup" {
             Op::MapLookup { map, key: self.parts()? }
+        } else if word == "map_insert" {
+            let entry = self.value()?;
+            self.punct(',')?;
+            Op::MapInsert { map, entry, key: self.parts()? }
         } else if self.eat_word("null") {
             Op::EntryConst { map, index: None }
         } else {

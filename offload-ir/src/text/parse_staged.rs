@@ -4,7 +4,7 @@ use super::parse::{ParseError, Parser};
 use super::parse_op::ParsedInst;
 use crate::entities::{Inst, MapId, Stage, Value};
 use crate::pipeline::{
-    Boundary, ByteCoord, ByteExit, LookupPort, Pipeline, StagedPipeline, ValuePort,
+    Boundary, ByteCoord, ByteExit, Gate, GateKind, LookupPort, Pipeline, StagedPipeline, ValuePort,
 };
 use crate::target::TargetDesc;
 use cranelift_entity::{EntityRef, SecondaryMap};
@@ -18,6 +18,9 @@ struct Port {
     /// `None` for a lookup port.
     entry: Option<Value>,
     issue: Stage,
+    /// `commit` and `rows` of a value port.
+    commit: Stage,
+    rows: Option<(u32, u32)>,
     users: Vec<Inst>,
     at: usize,
 }
@@ -49,6 +52,7 @@ pub fn parse_staged(text: &str) -> Result<StagedPipeline, ParseError> {
     p.word("window")?;
     let window = p.number()?;
     let ports = p.ports()?;
+    let gates = p.gates()?;
     let body = p.staged_body(ports, num_stages)?;
     let verdict = p.verdict()?;
     let exits = p.exits()?;
@@ -63,6 +67,7 @@ pub fn parse_staged(text: &str) -> Result<StagedPipeline, ParseError> {
         boundaries: body.boundaries,
         lookups,
         value_ports,
+        gates,
         headroom,
         window,
         exits,
@@ -124,8 +129,53 @@ impl Parser {
             };
             self.word("issue")?;
             let issue = self.entity("s")?;
-            ports.push(Port { map, entry, issue, users: Vec::new(), at });
+            let (mut commit, mut rows) = (issue, None);
+            if !lookup {
+                self.word("commit")?;
+                commit = self.entity("s")?;
+                if self.eat_word("rows") {
+                    rows = Some(self.row_range()?);
+                }
+            }
+            ports.push(Port { map, entry, issue, commit, rows, users: Vec::new(), at });
         }
+    }
+
+    fn row_range(&mut self) -> Result<(u32, u32), ParseError> {
+        let lo = self.number()?;
+        if !self.eat_dots() {
+            return self.error_at(self.pos(), "expected `..`".to_string());
+        }
+        Ok((lo, self.number()?))
+    }
+
+    fn gates(&mut self) -> Result<Vec<Gate>, ParseError> {
+        let mut gates = Vec::new();
+        while self.eat_word("gate") {
+            let map = self.map()?;
+            let kind = if self.eat_word("rows") {
+                GateKind::Rows
+            } else {
+                self.word("keys")?;
+                GateKind::Keys
+            };
+            self.word("at")?;
+            let stage = self.entity("s")?;
+            self.word("commit")?;
+            let commit = self.entity("s")?;
+            self.word("depth")?;
+            let depth = self.number()?;
+            self.word("write")?;
+            let write = self.value()?;
+            self.word("reads")?;
+            let mut reads = Vec::new();
+            while self.at_entity("v") {
+                reads.push(self.value()?);
+            }
+            let may = if self.eat_word("if") { Some(self.value()?) } else { None };
+            gates.push(Gate { map, kind, stage, commit, depth, reads, write, may });
+        }
+        Ok(gates)
     }
 
     fn staged_body(&mut self, ports: Vec<Port>, num_stages: u32) -> Result<Body, ParseError> {
@@ -224,12 +274,13 @@ impl Parser {
         ports: Vec<Port>,
     ) -> Result<(Vec<LookupPort>, Vec<ValuePort>), ParseError> {
         let (mut lookups, mut value_ports) = (Vec::new(), Vec::new());
-        for Port { map, entry, issue, users, at } in ports {
+        for Port { map, entry, issue, commit, rows, users, at } in ports {
             match (entry, users.as_slice()) {
                 (None, [inst]) => lookups.push(LookupPort { map, inst: *inst, issue }),
                 (None, _) => return self.error_at(at, "a lookup port has exactly one operation"),
                 (Some(entry), _) => {
-                    value_ports.push(ValuePort { map, entry, issue, accesses: users })
+                    let accesses = users;
+                    value_ports.push(ValuePort { map, entry, issue, commit, rows, accesses })
                 }
             }
         }

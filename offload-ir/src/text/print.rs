@@ -225,6 +225,11 @@ impl<'a> Printer<'a> {
                 format!("map_update {map} ({}), ({}), {flags}", list(key), list(value))
             }
             Op::MapDelete { map, key } => format!("map_delete {map} ({})", list(key)),
+            Op::MapInsert { map, entry, key } => {
+                format!("map_insert.{map} {entry}, ({})", list(key))
+            }
+            Op::MapRemove { map, entry } => format!("map_remove {map} {entry}"),
+            Op::MapTouch { map, entry } => format!("map_touch {map} {entry}"),
             Op::EntryConst { map, index: Some(i) } => format!("entry.{map} {i}"),
             Op::EntryConst { map, index: None } => format!("entry.{map} null"),
             Op::MapLoad { map, entry, off, bounds } => {

@@ -2,7 +2,7 @@
 
 use super::print::{Notes, Printer};
 use crate::entities::{Inst, Stage, Value};
-use crate::pipeline::{Boundary, ByteCoord, ByteExit, StagedPipeline};
+use crate::pipeline::{Boundary, ByteCoord, ByteExit, Gate, GateKind, StagedPipeline};
 use crate::validate::Site;
 use cranelift_entity::EntityRef;
 use std::collections::BTreeMap;
@@ -70,12 +70,20 @@ impl StagedPipeline {
             p.line(
                 2,
                 format!(
-                    "value_port p{number} {} entry {} issue {}",
-                    port.map, port.entry, port.issue
+                    "value_port p{number} {} entry {} issue {} commit {}{}",
+                    port.map,
+                    port.entry,
+                    port.issue,
+                    port.commit,
+                    port.rows.map_or(String::new(), |(lo, hi)| format!(" rows {lo}..{hi}"))
                 ),
             );
             p.notes(Site::ValuePort(n));
             ports.extend(port.accesses.iter().map(|i| (*i, number)));
+        }
+        for (n, gate) in self.gates.iter().enumerate() {
+            p.line(2, gate_text(gate));
+            p.notes(Site::Gate(n));
         }
         ports
     }
@@ -94,6 +102,17 @@ impl StagedPipeline {
             }
         }
     }
+}
+
+fn gate_text(gate: &Gate) -> String {
+    let Gate { map, kind, stage, commit, depth, reads, write, may } = gate;
+    let kind = match kind {
+        GateKind::Keys => "keys",
+        GateKind::Rows => "rows",
+    };
+    let may = may.map_or(String::new(), |v| format!(" if {v}"));
+    let reads = words(reads);
+    format!("gate {map} {kind} at {stage} commit {commit} depth {depth} write {write} reads {reads}{may}")
 }
 
 fn boundary_text(stage: Stage, b: &Boundary) -> String {

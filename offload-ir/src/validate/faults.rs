@@ -26,6 +26,8 @@ pub enum Site {
     LookupPort(usize),
     /// A value port, by its position.
     ValuePort(usize),
+    /// A gate, by its position.
+    Gate(usize),
     /// The exit of a byte.
     Exit(ByteCoord),
 }

@@ -9,6 +9,7 @@ use crate::analysis::liveness::for_each_term_value;
 use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Block, Inst, Value};
 use crate::function::{Function, Terminator};
+use crate::op::Op;
 use cranelift_entity::SecondaryMap;
 
 /// Checks the invariants of a `Function` and stamps it.
@@ -94,6 +95,13 @@ impl FunctionCheck<'_> {
             let data = &dfg.insts[inst];
             self.sink.require(data.pred.is_none(), Site::Inst(inst), "F5", || {
                 "a predicate in a function".into()
+            });
+            let lowered = matches!(
+                data.op,
+                Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. }
+            );
+            self.sink.require(!lowered, Site::Inst(inst), "F7", || {
+                "an operation of lowered pipelines".into()
             });
             if let Some(v) = data.result.filter(|v| dfg.values.is_valid(*v)) {
                 let ok = dfg.values[v].def == ValueDef::Inst(inst);

@@ -25,6 +25,7 @@
 //! - **F4** A definition dominates its uses.
 //! - **F5** Operations have no predicates.
 //! - **F6** A branch condition is `i1`, the values of a verdict are integers.
+//! - **F7** There is no `map_insert`, `map_remove` or `map_touch`: these are what updates and deletions of a pipeline are lowered to.
 //!
 //! Blocks that the entry does not reach are not looked at.
 //!

@@ -76,10 +76,16 @@ impl Check<'_> {
                 bits.map(u32::from)
                     == parts.iter().map(|p| arg(p).map(u32::from)).sum::<Option<u32>>()
             }
-            Op::MapLookup { map, .. } | Op::EntryConst { map, .. } => ty == Ty::Entry(*map),
+            Op::MapLookup { map, .. } | Op::MapInsert { map, .. } | Op::EntryConst { map, .. } => {
+                ty == Ty::Entry(*map)
+            }
             Op::MapAtomic { value, .. } => bits.is_some() && bits == arg(value),
             Op::MapUpdate { .. } | Op::MapDelete { .. } => bits == Some(64),
-            Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. } => true,
+            Op::PktStore { .. }
+            | Op::PktZero { .. }
+            | Op::MapStore { .. }
+            | Op::MapRemove { .. }
+            | Op::MapTouch { .. } => true,
         };
         sink.require(ok, self.site, "O2", || {
             format!("the operation does not make a result of type {ty}")
@@ -150,7 +156,13 @@ impl Check<'_> {
                 value.iter().for_each(|v| self.int(*v, None, "value part", sink));
                 self.int(*flags, Some(64), "the flags", sink);
             }
-            Op::MapLoad { map, entry, .. } => self.entry(*entry, *map, sink),
+            Op::MapInsert { map, entry, key } => {
+                self.entry(*entry, *map, sink);
+                key.iter().for_each(|k| self.int(*k, None, "key part", sink));
+            }
+            Op::MapLoad { map, entry, .. }
+            | Op::MapRemove { map, entry }
+            | Op::MapTouch { map, entry } => self.entry(*entry, *map, sink),
             Op::MapStore { map, entry, value, .. } => {
                 self.entry(*entry, *map, sink);
                 self.int(*value, None, "the stored value", sink);
@@ -184,7 +196,9 @@ impl Check<'_> {
                 sink.require(ok, self.site, "O4", || format!("{map} has no entry {i}"));
                 return;
             }
-            Op::MapLookup { map, key } | Op::MapDelete { map, key } => {
+            Op::MapLookup { map, key }
+            | Op::MapDelete { map, key }
+            | Op::MapInsert { map, key, .. } => {
                 return self.parts("key", key, self.dfg.maps[*map].key_size, sink);
             }
             Op::MapUpdate { map, key, value, .. } => {

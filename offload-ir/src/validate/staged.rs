@@ -64,7 +64,8 @@ impl StagedCheck<'_> {
         };
         match self.op(inst) {
             Op::MapLookup { map, .. } if self.is_keyed(*map) => {
-                self.stage(inst) + self.staged.target.hash_latency as usize
+                let decl = &self.staged.pipeline.dfg.maps[*map];
+                self.stage(inst) + decl.lookup_latency(&self.staged.target) as usize
             }
             _ => self.stage(inst),
         }

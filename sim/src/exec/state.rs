@@ -119,6 +119,25 @@ impl State {
                 let len = gather(&self.values, key, &mut self.key[..]);
                 as_return(maps.delete(*map, &self.key[..len]))
             }
+            Action::Insert { map, entry, key } => match self.get(*entry) {
+                0 => {
+                    let len = gather(&self.values, key, &mut self.key[..]);
+                    maps.insert_key(*map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
+                }
+                known => known,
+            },
+            Action::Remove { map, entry } => {
+                if let Some(slot) = slot(self.get(*entry)) {
+                    maps.remove_slot(*map, slot);
+                }
+                return Ok(());
+            }
+            Action::Touch { map, entry } => {
+                if let Some(slot) = slot(self.get(*entry)) {
+                    maps.touch(*map, slot);
+                }
+                return Ok(());
+            }
             Action::MapLoad { map, entry, off, n } => match slot(self.get(*entry)) {
                 Some(slot) => maps.peek(*map, slot, self.get(*off) as i64, (*n).into()),
                 None => 0,

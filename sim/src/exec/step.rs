@@ -77,6 +77,20 @@ pub(super) enum Action {
         map: usize,
         key: Box<[(Index, u8)]>,
     },
+    /// As `Lookup`, with what was found.
+    Insert {
+        map: usize,
+        entry: Index,
+        key: Box<[(Index, u8)]>,
+    },
+    Remove {
+        map: usize,
+        entry: Index,
+    },
+    Touch {
+        map: usize,
+        entry: Index,
+    },
     IsNull(Index),
     MapLoad {
         map: usize,
@@ -178,6 +192,15 @@ impl<'a> Flattener<'a> {
                 value: self.sized(value),
                 flags: i(flags),
             },
+            Op::MapInsert { map, entry, key } => {
+                Action::Insert { map: map.as_u32() as usize, entry: i(entry), key: self.sized(key) }
+            }
+            Op::MapRemove { map, entry } => {
+                Action::Remove { map: map.as_u32() as usize, entry: i(entry) }
+            }
+            Op::MapTouch { map, entry } => {
+                Action::Touch { map: map.as_u32() as usize, entry: i(entry) }
+            }
             Op::EntryIsNull(e) => Action::IsNull(i(e)),
             Op::MapLoad { map, entry, off, .. } => {
                 Action::MapLoad { map: map.as_u32() as usize, entry: i(entry), off: i(off), n }

@@ -17,7 +17,9 @@ impl Compiler<'_> {
         keep.extend(boundary.values.iter().map(|&v| self.row(v)));
         for port in &staged.lookups {
             // Under way in the key table.
-            if (port.issue.index()..port.issue.index() + staged.target.hash_latency as usize)
+            if (port.issue.index()
+                ..port.issue.index()
+                    + staged.pipeline.dfg.maps[port.map].lookup_latency(&staged.target) as usize)
                 .contains(&n)
             {
                 keep.extend(
