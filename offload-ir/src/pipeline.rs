@@ -75,9 +75,10 @@ pub struct Gate {
     pub map: MapId,
     /// What is compared.
     pub kind: GateKind,
-    /// Stage before which it stands: that in which the keys are presented or the rows requested.
+    /// Stage before which it stands: that in which the keys are presented or the rows requested. Never the first stage, and never behind the
+    /// stage in which another key is presented or row requested up to that in which the answer is there: memories do not wait.
     pub stage: Stage,
-    /// Stage of the change.
+    /// Stage of the change, behind `stage`.
     pub commit: Stage,
     /// Packets with `may` = 1 between the two, at most.
     pub depth: u32,
