@@ -69,6 +69,9 @@ pub enum GateKind {
 /// with `may` = 1 have moved on from `stage` and not reached `commit`. Packets that arrive meanwhile queue behind it. A gate of kind `Keys`
 /// of an LRU map holds every packet as long as there is any of the latter, another one does so while the table is nearly full
 /// (`docs/rtl-interface.md`).
+///
+/// Tables and memories run on while a packet waits, so nothing that a packet has asked for may still be under way when it comes to a gate: `stage` is not
+/// 0, and of no lookup or value port in `issue + 1 ..= issue + latency` (invariant S11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
     /// The map.

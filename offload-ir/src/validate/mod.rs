@@ -56,9 +56,13 @@
 //!   written and on their way to the exit; what a load or a store at a variable coordinate may touch within the window is present.
 //! - **S9** Exits ascend, within the window; every byte that a store may touch has one that patches it; patched bytes are in the last boundary; predicates are `i1`.
 //! - **S10** What loads and stores may touch ([`crate::schedule::window`]) is bounded and lies within the window.
+//! - **S11** A gate stands behind stage 0 and before the stage of its change. No packet waits for a table or a memory there: what was asked before
+//!   a gate has been answered before it, so no gate stands before a stage between the one in which a key is presented or a row is requested
+//!   (excluded) and the one in which the entry or the row is there (included).
 
 mod faults;
 mod function;
+mod gates;
 mod ops;
 mod pipeline;
 mod staged;

@@ -1,6 +1,7 @@
 //! Invariants S1 to S7: a `StagedPipeline` (S8 to S10 are in `window`).
 
 use super::faults::{Faults, Sink, Site};
+use super::gates::check_gates;
 use super::pipeline::check_pipeline;
 use super::window::check_window;
 use super::Validated;
@@ -36,6 +37,7 @@ fn check_staged(staged: &StagedPipeline, sink: &mut Sink) {
     check.operands(sink);
     check.boundaries(sink);
     check_window(staged, sink);
+    check_gates(staged, sink);
 }
 
 struct StagedCheck<'a> {
