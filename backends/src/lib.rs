@@ -1,4 +1,5 @@
 //! Back ends: the last step of the flow, from the IR to what runs in the network card.
 
 pub mod nfp;
+mod placement;
 pub mod verilog;

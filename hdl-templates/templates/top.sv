@@ -5,8 +5,7 @@
 // A packet that enters stage 0 in cycle c is in stage s in cycle c + s; the stages never stall. tuser of s_axis is {queue[31:0],
 // ifindex[31:0], timestamp in ns[63:0], length[15:0]}, of m_axis {redirect key[31:0], redirect map[7:0], action[7:0], length[15:0]}.
 //
-// Host registers (s_axil, 32 bits): 0x0000 ID, 0x0004 VERSION, 0x0008 CTRL (bit 0 start/busy, bit 1 write), 0x000c MAP,
-// 0x0010 SLOT, 0x0014 PRESENT, 0x0020 PACKETS (64 bits), 0x0030 + 4a ACTION[a], 0x0100 KEY, 0x1000 VALUE.
+// Host registers (s_axil): docs/rtl-interface.md of Beeline, and the C header beside this file.
 {% if !maps.is_empty() %}//
 // Maps:
 {% for m in maps %}//   {{ m }}

@@ -25,10 +25,12 @@ mod places;
 mod source;
 mod stage;
 mod top;
+mod top_host;
 mod top_maps;
 mod write;
 
 pub use check::check;
+pub(crate) use layout::MapLayout;
 pub use write::{write_design, WriteError};
 
 use askama::Template;

@@ -73,7 +73,7 @@ impl TopEmitter<'_> {
     }
 
     /// Declares several signals, their names in a column.
-    fn logics(&mut self, signals: &[(&str, u32)]) {
+    pub(super) fn logics(&mut self, signals: &[(&str, u32)]) {
         let width = signals.iter().map(|(_, bits)| range(*bits).len()).max().unwrap_or(0);
         for (name, bits) in signals {
             self.body.push(&format!("logic {:<width$}{name};", range(*bits)));
@@ -127,16 +127,7 @@ impl TopEmitter<'_> {
         for s in 0..n {
             self.body.push(&format!("{package}::{} after_{s:02};", self.layout.out_type(s)));
         }
-        self.section("Host request.");
-        let (key, value) = self.layout.host_bytes();
-        self.logics(&[
-            ("token_insert", 1),
-            ("req_write", 1),
-            ("req_map", 8),
-            ("req_slot", 32),
-            ("req_present", 1),
-        ]);
-        self.logics(&[("req_key", 8 * key), ("req_value", 8 * value)]);
+        self.declare_request();
         self.section("Packet FIFO.");
         let signals = [
             ("pkt_push", 1),
@@ -359,55 +350,6 @@ impl TopEmitter<'_> {
             }
         }
         Expr::constant(0, 8)
-    }
-
-    /// Host interface, and what its reads find.
-    fn host(&mut self) {
-        let n = self.layout.after.len();
-        let (key, value) = self.layout.host_bytes();
-        let mut ports = own(&[
-            "clk",
-            "rst",
-            "s_axil_awaddr",
-            "s_axil_awvalid",
-            "s_axil_awready",
-            "s_axil_wdata",
-        ]);
-        ports.extend(own(&[
-            "s_axil_wstrb",
-            "s_axil_wvalid",
-            "s_axil_wready",
-            "s_axil_bresp",
-            "s_axil_bvalid",
-        ]));
-        ports.extend(own(&[
-            "s_axil_bready",
-            "s_axil_araddr",
-            "s_axil_arvalid",
-            "s_axil_arready",
-            "s_axil_rdata",
-        ]));
-        ports.extend(own(&["s_axil_rresp", "s_axil_rvalid", "s_axil_rready", "token_insert"]));
-        ports.push(("token_done", format!("token[{n}]")));
-        ports.extend(own(&[
-            "req_write",
-            "req_map",
-            "req_slot",
-            "req_present",
-            "req_key",
-            "req_value",
-        ]));
-        self.found(key, value);
-        ports.extend(own(&[
-            "found_key_valid",
-            "found_present",
-            "found_key",
-            "found_value_valid",
-            "found_value",
-        ]));
-        ports.extend(own(&["retire_valid", "retire_code"]));
-        let parameters = [("KEY_BYTES", key.to_string()), ("VALUE_BYTES", value.to_string())];
-        self.instance("bl_host", "u_host", &parameters, &ports);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The memories of the maps in the top module, and the host's way to them.
+//! The memories of the maps in the top module.
 
 use super::expr::Expr;
 use super::top::{hex, own, TopEmitter};
@@ -15,15 +15,11 @@ impl TopEmitter<'_> {
             return;
         }
         let decl = &staged.pipeline.dfg.maps[map];
-        let name = &layout.maps[n].name;
         self.section(&format!(
             "Map {n}, {}: {} of {}, key {} bytes, value {} bytes.",
             decl.name, decl.kind, decl.max_entries, decl.key_size, decl.value_size
         ));
-        let in_map = Expr::compare("==", &Expr::signal("req_map", 8), &Expr::constant(n as u64, 8));
-        let rows = Expr::constant(layout.maps[n].rows, 32).as_count();
-        let in_range = Expr::compare("<", &Expr::signal("req_slot", 32), &rows);
-        self.body.wire(&format!("{name}_selected"), &Expr::and(&in_map, &in_range));
+        self.select(n);
 
         let lookups: Vec<usize> =
             (0..staged.lookups.len()).filter(|p| staged.lookups[*p].map == map).collect();
@@ -176,63 +172,4 @@ impl TopEmitter<'_> {
         let name = Self::copy_name(&format!("u_{}_values", m.name), copy);
         self.instance("bl_value_ram", &name, &parameters, &ports);
     }
-
-    /// What a host read found: whichever map answers.
-    pub(super) fn found(&mut self, key_bytes: u32, value_bytes: u32) {
-        self.section("Host interface.");
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
-        let layout = self.layout;
-        let staged = layout.staged;
-        for (n, m) in layout.maps.iter().enumerate().filter(|(_, m)| m.used) {
-            let decl = &staged.pipeline.dfg.maps[MapId::new(n)];
-            if staged.lookups.iter().any(|l| l.map.index() == n) {
-                let found =
-                    |what: &str, bits| Expr::signal(&format!("{}_host_key_{what}", m.name), bits);
-                keys.push((
-                    found("valid", 1),
-                    found("present", 1),
-                    found("bytes", 8 * decl.key_size),
-                ));
-            }
-            let row = match staged.value_ports.iter().position(|p| p.map.index() == n) {
-                Some(p) => layout.value_ports[p].row.clone(),
-                None => format!("{}_host_row", m.name),
-            };
-            let valid = Expr::signal(&format!("{}_host_row_valid", m.name), 1);
-            values.push((valid, Expr::signal(&row, 8 * decl.value_size)));
-        }
-        let any = |flags: Vec<&Expr>| {
-            flags.into_iter().fold(Expr::constant(0, 1), |a, b| Expr::or(&a, b))
-        };
-        self.body.wire("found_key_valid", &any(keys.iter().map(|k| &k.0).collect()));
-        let present: Vec<Expr> = keys.iter().map(|k| Expr::and(&k.0, &k.1)).collect();
-        self.body.wire("found_present", &any(present.iter().collect()));
-        let key = keys.iter().map(|k| masked(&k.0, &k.2, 8 * key_bytes));
-        let key = key
-            .reduce(|a, b| Expr::binary("|", &a, &b))
-            .unwrap_or_else(|| Expr::zero(8 * key_bytes));
-        self.body.wire("found_key", &key);
-        self.body.wire("found_value_valid", &any(values.iter().map(|v| &v.0).collect()));
-        let value = values.iter().map(|v| masked(&v.0, &v.1, 8 * value_bytes));
-        let value = value
-            .reduce(|a, b| Expr::binary("|", &a, &b))
-            .unwrap_or_else(|| Expr::zero(8 * value_bytes));
-        self.body.wire("found_value", &value);
-        for name in ["found_key_valid", "found_present", "found_value_valid"] {
-            self.body.read(&Expr::signal(name, 1));
-        }
-        self.body.read(&Expr::signal("found_key", 8 * key_bytes));
-        self.body.read(&Expr::signal("found_value", 8 * value_bytes));
-    }
-}
-
-/// `data` widened to `bits` if `valid`, else zero.
-fn masked(valid: &Expr, data: &Expr, bits: u32) -> Expr {
-    let copies =
-        Expr::closed(format!("{{{}{{{}}}}}", data.bits(), valid.text()), data.bits(), &[valid]);
-    let e = Expr::binary("&", &copies, data);
-    if e.bits() == bits {
-        return e;
-    }
-    Expr::concat(vec![Expr::zero(bits - e.bits()), e])
 }

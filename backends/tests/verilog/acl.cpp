@@ -60,7 +60,7 @@ static unsigned host_read(unsigned address) {
 static void request(unsigned map, unsigned slot, bool write) {
     host_write(0x000c, map);
     host_write(0x0010, slot);
-    host_write(0x0008, write ? 3 : 1);
+    host_write(0x0008, write ? 0x11 : 1);
     for (int n = 0; host_read(0x0008) & 1; n++)
         if (n > 100) fail("a request does not end");
 }

@@ -220,7 +220,16 @@ fn a_write_during_reset_is_caught() {
 #[test]
 fn host_registers() {
     for (name, key, value) in [("host_4_8", 4, 8), ("host_37_22", 37, 22), ("host_1_1", 1, 1)] {
-        let params = [("KEY_BYTES", key.to_string()), ("VALUE_BYTES", value.to_string())];
+        let shape = |n: u32| format!("{:08x}", 0x0101_0101 * (16 * (n / 5) + n % 5 + 1));
+        let shapes: String = (0..15).rev().map(shape).collect();
+        let params = [
+            ("KEY_BYTES", key.to_string()),
+            ("VALUE_BYTES", value.to_string()),
+            ("NUM_MAPS", "3".to_owned()),
+            ("MAP_SHAPES", format!("480'h{shapes}")),
+            ("GATED", "3'b101".to_owned()),
+            ("TABLES", "3'b110".to_owned()),
+        ];
         if let Some(binary) = Bench::cell(name, "bl_host", "host.cpp", &params).build() {
             drive_ok(&binary, &[format!("key={key}"), format!("value={value}")]);
         }

@@ -48,7 +48,15 @@ const SHAPES: &[(&str, &[&str])] = &[
             "HEADROOM=130 WINDOW=14",
         ],
     ),
-    ("bl_host", &["", "KEY_BYTES=1 VALUE_BYTES=1", "KEY_BYTES=256 VALUE_BYTES=1000"]),
+    (
+        "bl_host",
+        &[
+            "",
+            "KEY_BYTES=1 VALUE_BYTES=1 NUM_MAPS=3 GATED=3'b101 TABLES=3'b10",
+            "NUM_MAPS=1 GATED=1'b1 TABLES=1'b1",
+            "KEY_BYTES=256 VALUE_BYTES=1000 NUM_MAPS=255",
+        ],
+    ),
 ];
 
 #[test]

@@ -8,8 +8,11 @@ const SLOT: u32 = 0x0010;
 const PRESENT: u32 = 0x0014;
 const KEY: u32 = 0x0100;
 const VALUE: u32 = 0x1000;
-const START: u32 = 1;
-const WRITE: u32 = 2;
+
+/// `CTRL`: starts a request with operation 0, read slot.
+const READ_SLOT: u32 = 1;
+/// `CTRL`: starts a request with operation 1, write slot.
+const WRITE_SLOT: u32 = 1 | 1 << 4;
 
 /// Polls of `CTRL` before a request counts as lost.
 const POLLS: u32 = 10_000;
@@ -35,7 +38,7 @@ pub fn write_slot(model: &mut Model, map: u32, number: u32, slot: &Slot) -> Resu
     model.write(MAP, map)?;
     model.write(SLOT, number)?;
     model.write(PRESENT, slot.present.into())?;
-    request(model, START | WRITE)
+    request(model, WRITE_SLOT)
 }
 
 /// Reads slot number `number` of `map`, whose keys and values have the sizes given.
@@ -51,7 +54,7 @@ pub fn read_slot(
 ) -> Result<Slot, ModelError> {
     model.write(MAP, map)?;
     model.write(SLOT, number)?;
-    request(model, START)?;
+    request(model, READ_SLOT)?;
     let present = model.read(PRESENT)? & 1 == 1;
     let key = read_bytes(model, KEY, key_size)?;
     let value = read_bytes(model, VALUE, value_size)?;
