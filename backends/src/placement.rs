@@ -1,7 +1,8 @@
 //! Who decides where in a map's memory a key stands: what the host's driver and the hardware agree on for each map.
 
 use crate::verilog::MapLayout;
-use beeline_ir::map::MapDecl;
+use beeline_ir::map::MapKind;
+use beeline_ir::{MapId, Pipeline};
 
 /// Who places the keys of a map. The numbers are those of the register `MAP_INFO` (`docs/rtl-interface.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +14,27 @@ pub enum Placement {
     Index = 1,
     /// The host: a key may stand in one slot of each bank (`offload-ir/src/hash.rs`).
     Host = 2,
+    /// The table itself, since the program inserts or deletes: the host names keys only.
+    Table = 3,
+    /// Likewise, and a new key takes the place of one that was not used for long.
+    Lru = 4,
 }
 
 impl Placement {
-    /// The placement of the map `decl`.
-    pub(crate) fn of(decl: &MapDecl, layout: &MapLayout) -> Self {
-        match (layout.used, decl.kind.has_key_table()) {
-            (false, _) => Placement::Absent,
-            (true, false) => Placement::Index,
-            (true, true) => Placement::Host,
+    /// The placement of `map`, whose hardware is `layout`.
+    pub(crate) fn of(program: &Pipeline, map: MapId, layout: &MapLayout) -> Self {
+        let kind = program.dfg.maps[map].kind;
+        match kind {
+            _ if !layout.used => Placement::Absent,
+            _ if !kind.has_key_table() => Placement::Index,
+            _ if !program.changes_keys(map) => Placement::Host,
+            MapKind::LruHash | MapKind::LruPercpuHash => Placement::Lru,
+            _ => Placement::Table,
         }
+    }
+
+    /// True if the hardware does operations on keys (lookup, update, delete) by itself.
+    pub fn takes_keys(self) -> bool {
+        matches!(self, Placement::Table | Placement::Lru)
     }
 }

@@ -3,6 +3,7 @@
 use crate::dfg::Dfg;
 use crate::entities::{Inst, MapId, Stage, Value};
 use crate::function::Verdict;
+use crate::op::Op;
 use crate::target::TargetDesc;
 use cranelift_entity::SecondaryMap;
 
@@ -18,6 +19,18 @@ pub struct Pipeline {
     pub order: Vec<Inst>,
     /// What leaves at the end.
     pub verdict: Verdict,
+}
+
+impl Pipeline {
+    /// True if packets change which keys `map` has, or how old they are: the hardware then places keys by itself.
+    pub fn changes_keys(&self, map: MapId) -> bool {
+        self.order.iter().any(|i| match self.dfg.insts[*i].op {
+            Op::MapInsert { map: m, .. }
+            | Op::MapRemove { map: m, .. }
+            | Op::MapTouch { map: m, .. } => m == map,
+            _ => false,
+        })
+    }
 }
 
 /// One lookup in a keyed map: the key is presented in `issue`, the entry exists from

@@ -1,6 +1,11 @@
 //! The host's side of the top module: its registers, what it is told about each map, and what the maps answer.
+//!
+//! What the sections of the maps declare for it, by map: `<map>_host_row_valid` with the row, and, where there are such,
+//! `<map>_host_key_{valid,present,bytes}` (operation 0 at a table of keys), `<map>_host_entry_{valid,slot,status}` (operations 2 to 4),
+//! `<map>_{count,failed}` (tables that place keys themselves), `<map>_stall` (a packet waits for the map).
 
 use super::expr::Expr;
+use super::layout::MapLayout;
 use super::top::{own, TopEmitter};
 use crate::placement::Placement;
 use beeline_ir::MapId;
@@ -32,15 +37,26 @@ impl TopEmitter<'_> {
         self.body.wire("req_write", &write);
     }
 
-    /// A wire that is 1 if the request names slot `req_slot` of map `n`, and its operation is one on slots.
+    /// A wire that is 1 if the request is one that map `n` does: it names a slot that there is, or a key if the map's table takes those.
     pub(super) fn select(&mut self, n: usize) {
         let m = &self.layout.maps[n];
-        let of_slot = Expr::compare("==", &Expr::slice("req_op", 3, 1, 2), &Expr::constant(0, 2));
         let in_map = Expr::compare("==", &Expr::signal("req_map", 8), &Expr::constant(n as u64, 8));
         let rows = Expr::constant(m.rows, 32).as_count();
         let in_range = Expr::compare("<", &Expr::signal("req_slot", 32), &rows);
-        let all = Expr::and(&Expr::and(&in_map, &in_range), &of_slot);
-        self.body.wire(&format!("{}_selected", m.name), &all);
+        let op = Expr::signal("req_op", 3);
+        let is = |n: u64| Expr::compare("==", &op, &Expr::constant(n, 3));
+        let by_slot = if self.placement(n).takes_keys() { is(0) } else { Expr::or(&is(0), &is(1)) };
+        let by_slot = Expr::and(&in_range, &by_slot);
+        let supported = match self.placement(n).takes_keys() {
+            true => Expr::or(&by_slot, &Expr::or(&is(2), &Expr::or(&is(3), &is(4)))),
+            false => by_slot,
+        };
+        self.body.wire(&format!("{}_selected", m.name), &Expr::and(&in_map, &supported));
+    }
+
+    fn placement(&self, n: usize) -> Placement {
+        let program = &self.layout.staged.pipeline;
+        Placement::of(program, MapId::new(n), &self.layout.maps[n])
     }
 
     /// Host interface, and what its requests find.
@@ -62,11 +78,22 @@ impl TopEmitter<'_> {
         ports.extend(own(&["found_key_valid", "found_present", "found_key"]));
         ports.extend(own(&["found_entry_valid", "found_slot", "found_status"]));
         ports.extend(own(&["found_value_valid", "found_value"]));
+        let gated = |n: usize| self.layout.staged.gates.iter().any(|g| g.map.index() == n);
+        let table = |n: usize| self.placement(n).takes_keys();
+        let counters = [
+            ("map_stall", self.by_map("stall", 1, &gated)),
+            ("map_count", self.by_map("count", 32, &table)),
+            ("map_failed", self.by_map("failed", 1, &table)),
+        ];
         let maps = self.layout.maps.len();
-        let bits = maps.max(1);
-        ports.push(("map_stall", format!("{bits}'d0")));
-        ports.push(("map_count", format!("{}'d0", 32 * bits)));
-        ports.push(("map_failed", format!("{bits}'d0")));
+        let mask = |is: &dyn Fn(usize) -> bool| {
+            let digits: String = (0..maps).rev().map(|n| if is(n) { '1' } else { '0' }).collect();
+            format!("{maps}'b{digits}")
+        };
+        let (gated, tables) = (mask(&gated), mask(&table));
+        for (port, e) in counters {
+            ports.push((port, self.body.read(&e)));
+        }
         ports.extend(own(&["retire_valid", "retire_code"]));
         let mut parameters = vec![
             ("KEY_BYTES", key.to_string()),
@@ -75,8 +102,24 @@ impl TopEmitter<'_> {
         ];
         if maps > 0 {
             parameters.push(("MAP_SHAPES", "MAP_SHAPES".to_owned()));
+            parameters.push(("GATED", gated));
+            parameters.push(("TABLES", tables));
         }
         self.instance("bl_host", "u_host", &parameters, &ports);
+    }
+
+    /// The signals `<map>_<what>` of the maps that have one, the first map's lowest; zero for the others.
+    fn by_map(&self, what: &str, bits: u32, has: &dyn Fn(usize) -> bool) -> Expr {
+        let maps = self.layout.maps.iter().enumerate().rev();
+        let signal = |(n, m): (usize, &MapLayout)| match has(n) {
+            true => Expr::signal(&format!("{}_{what}", m.name), bits),
+            false => Expr::zero(bits),
+        };
+        let parts: Vec<Expr> = maps.map(signal).collect();
+        match parts.is_empty() {
+            true => Expr::zero(bits),
+            false => Expr::concat(parts),
+        }
     }
 
     /// What the host can read about every map, used or not.
@@ -92,7 +135,7 @@ impl TopEmitter<'_> {
         self.body.push(&format!("localparam logic [{}:0] MAP_SHAPES = {{", 160 * decls.len() - 1));
         for (id, decl) in decls.iter().rev() {
             let m = layout.map(id);
-            let placement = Placement::of(decl, m);
+            let placement = self.placement(id.index());
             let slots = if placement == Placement::Absent { 0 } else { m.rows };
             let depth = m.depth_log2.filter(|_| placement != Placement::Absent).unwrap_or(0);
             let info = depth << 16 | (placement as u32) << 8 | decl.kind as u32;
@@ -118,13 +161,17 @@ impl TopEmitter<'_> {
     fn found(&mut self, key_bytes: u32, value_bytes: u32) {
         let layout = self.layout;
         let staged = layout.staged;
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let (mut keys, mut entries, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (n, m) in layout.maps.iter().enumerate().filter(|(_, m)| m.used) {
             let decl = &staged.pipeline.dfg.maps[MapId::new(n)];
             let signal = |what: &str, bits| Expr::signal(&format!("{}_host_{what}", m.name), bits);
             if staged.lookups.iter().any(|l| l.map.index() == n) {
                 let parts = vec![signal("key_present", 1), signal("key_bytes", 8 * decl.key_size)];
                 keys.push(Answer { valid: signal("key_valid", 1), parts });
+            }
+            if self.placement(n).takes_keys() {
+                let parts = vec![signal("entry_slot", m.slot_bits), signal("entry_status", 32)];
+                entries.push(Answer { valid: signal("entry_valid", 1), parts });
             }
             let row = match staged.value_ports.iter().position(|p| p.map.index() == n) {
                 Some(p) => Expr::signal(&layout.value_ports[p].row, 8 * decl.value_size),
@@ -135,7 +182,7 @@ impl TopEmitter<'_> {
         let key_parts = [("found_present", 1), ("found_key", 8 * key_bytes)];
         self.merge("found_key_valid", &key_parts, &keys);
         let entry_parts = [("found_slot", 32), ("found_status", 32)];
-        self.merge("found_entry_valid", &entry_parts, &[]);
+        self.merge("found_entry_valid", &entry_parts, &entries);
         self.merge("found_value_valid", &[("found_value", 8 * value_bytes)], &values);
     }
 

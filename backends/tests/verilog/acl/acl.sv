@@ -5,8 +5,7 @@
 // A packet that enters stage 0 in cycle c is in stage s in cycle c + s; the stages never stall. tuser of s_axis is {queue[31:0],
 // ifindex[31:0], timestamp in ns[63:0], length[15:0]}, of m_axis {redirect key[31:0], redirect map[7:0], action[7:0], length[15:0]}.
 //
-// Host registers (s_axil, 32 bits): 0x0000 ID, 0x0004 VERSION, 0x0008 CTRL (bit 0 start/busy, bit 1 write), 0x000c MAP,
-// 0x0010 SLOT, 0x0014 PRESENT, 0x0020 PACKETS (64 bits), 0x0030 + 4a ACTION[a], 0x0100 KEY, 0x1000 VALUE.
+// Host registers (s_axil): docs/rtl-interface.md of Beeline, and the C header beside this file.
 //
 // Maps:
 //   0 counters: array of 4, key 4 bytes, value 16 bytes
@@ -68,12 +67,14 @@ module acl (
 
   // Host request.
   logic        token_insert;
-  logic        req_write;
+  logic [2:0]  req_op;
+  logic [1:0]  req_flags;
   logic [7:0]  req_map;
   logic [31:0] req_slot;
   logic        req_present;
   logic [47:0]  req_key;
   logic [127:0] req_value;
+  wire req_write = req_op == 3'd1;
 
   // Packet FIFO.
   logic         pkt_push;
@@ -148,7 +149,7 @@ module acl (
   );
 
   // Map 0, counters: array of 4, key 4 bytes, value 16 bytes.
-  wire counters_selected = (req_map == 8'd0) && (req_slot < 32'd4);
+  wire counters_selected = (req_map == 8'd0) && (req_slot < 32'd4) && ((req_op == 3'd0) || (req_op == 3'd1));
   logic counters_host_row_valid;
   bl_value_ram #(
       .WIDTH(128), .DEPTH(4), .WRITABLE(1'b1)
@@ -159,7 +160,7 @@ module acl (
   );
 
   // Map 1, senders: hash of 64, key 6 bytes, value 4 bytes.
-  wire senders_selected = (req_map == 8'd1) && (req_slot < 32'd128);
+  wire senders_selected = (req_map == 8'd1) && (req_slot < 32'd128) && ((req_op == 3'd0) || (req_op == 3'd1));
   // Which key bits make each index bit: last bank first, highest index bit first.
   localparam logic [959:0] SENDERS_MASKS = {
       48'h4814aeebf53d,
@@ -220,27 +221,38 @@ module acl (
   );
 
   // Host interface.
+  // By map, last map first: slots, max_entries, value size, key size, {log2 of the depth of a bank, placement, kind}.
+  localparam logic [319:0] MAP_SHAPES = {
+      32'd128, 32'd64, 32'd4, 32'd6, 32'h00050201,  // senders
+      32'd4, 32'd4, 32'd16, 32'd4, 32'h00000102   // counters
+  };
+  wire req_served = counters_selected || senders_selected;
   wire found_key_valid = senders_host_key_valid;
-  wire found_present = senders_host_key_valid && senders_host_key_present;
+  wire found_present = senders_host_key_valid & senders_host_key_present;
   wire [47:0] found_key = {48{senders_host_key_valid}} & senders_host_key_bytes;
+  wire found_entry_valid = 1'b0;
+  wire [31:0] found_slot = 32'd0;
+  wire [31:0] found_status = 32'd0;
   wire found_value_valid = counters_host_row_valid || senders_host_row_valid;
   wire [127:0] found_value =
       ({128{counters_host_row_valid}} & counters_row) | {96'd0, {32{senders_host_row_valid}} & senders_row};
   bl_host #(
-      .KEY_BYTES(6), .VALUE_BYTES(16)
+      .KEY_BYTES(6), .VALUE_BYTES(16), .NUM_MAPS(2), .MAP_SHAPES(MAP_SHAPES), .GATED(2'b00), .TABLES(2'b00)
   ) u_host (
       .clk, .rst, .s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb,
       .s_axil_wvalid, .s_axil_wready, .s_axil_bresp, .s_axil_bvalid, .s_axil_bready, .s_axil_araddr,
       .s_axil_arvalid, .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready,
-      .token_insert, .token_done(token[6]), .req_write, .req_map, .req_slot, .req_present, .req_key, .req_value,
-      .found_key_valid, .found_present, .found_key, .found_value_valid, .found_value, .retire_valid,
-      .retire_code
+      .token_insert, .token_done(token[6]), .req_op, .req_flags, .req_map, .req_slot, .req_present, .req_key,
+      .req_value, .req_served, .found_key_valid, .found_present, .found_key, .found_entry_valid, .found_slot,
+      .found_status, .found_value_valid, .found_value, .map_stall(2'd0), .map_count(64'd0), .map_failed(2'd0),
+      .retire_valid, .retire_code
   );
 
   // What the program has no use for.
   logic unused;
   assign unused = &{
-      1'b0, arrival_timestamp, arrival_ifindex, arrival_queue, arrival_packet_index, arrival_window[111:96]
+      1'b0, req_flags, arrival_timestamp, arrival_ifindex, arrival_queue, arrival_packet_index,
+      arrival_window[111:96]
   };
 endmodule
 

@@ -5,8 +5,7 @@
 // A packet that enters stage 0 in cycle c is in stage s in cycle c + s; the stages never stall. tuser of s_axis is {queue[31:0],
 // ifindex[31:0], timestamp in ns[63:0], length[15:0]}, of m_axis {redirect key[31:0], redirect map[7:0], action[7:0], length[15:0]}.
 //
-// Host registers (s_axil, 32 bits): 0x0000 ID, 0x0004 VERSION, 0x0008 CTRL (bit 0 start/busy, bit 1 write), 0x000c MAP,
-// 0x0010 SLOT, 0x0014 PRESENT, 0x0020 PACKETS (64 bits), 0x0030 + 4a ACTION[a], 0x0100 KEY, 0x1000 VALUE.
+// Host registers (s_axil): docs/rtl-interface.md of Beeline, and the C header beside this file.
 `default_nettype none
 
 module options #(
@@ -63,12 +62,14 @@ module options #(
 
   // Host request.
   logic        token_insert;
-  logic        req_write;
+  logic [2:0]  req_op;
+  logic [1:0]  req_flags;
   logic [7:0]  req_map;
   logic [31:0] req_slot;
   logic        req_present;
   logic [7:0] req_key;
   logic [7:0] req_value;
+  wire req_write = req_op == 3'd1;
 
   // Packet FIFO.
   logic         pkt_push;
@@ -165,27 +166,32 @@ module options #(
   );
 
   // Host interface.
+  wire req_served = 1'b0;
   wire found_key_valid = 1'b0;
   wire found_present = 1'b0;
   wire [7:0] found_key = 8'd0;
+  wire found_entry_valid = 1'b0;
+  wire [31:0] found_slot = 32'd0;
+  wire [31:0] found_status = 32'd0;
   wire found_value_valid = 1'b0;
   wire [7:0] found_value = 8'd0;
   bl_host #(
-      .KEY_BYTES(1), .VALUE_BYTES(1)
+      .KEY_BYTES(1), .VALUE_BYTES(1), .NUM_MAPS(0)
   ) u_host (
       .clk, .rst, .s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb,
       .s_axil_wvalid, .s_axil_wready, .s_axil_bresp, .s_axil_bvalid, .s_axil_bready, .s_axil_araddr,
       .s_axil_arvalid, .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready,
-      .token_insert, .token_done(token[2]), .req_write, .req_map, .req_slot, .req_present, .req_key, .req_value,
-      .found_key_valid, .found_present, .found_key, .found_value_valid, .found_value, .retire_valid,
-      .retire_code
+      .token_insert, .token_done(token[2]), .req_op, .req_flags, .req_map, .req_slot, .req_present, .req_key,
+      .req_value, .req_served, .found_key_valid, .found_present, .found_key, .found_entry_valid, .found_slot,
+      .found_status, .found_value_valid, .found_value, .map_stall(1'b0), .map_count(32'd0), .map_failed(1'b0),
+      .retire_valid, .retire_code
   );
 
   // What the program has no use for.
   logic unused;
   assign unused = &{
-      1'b0, req_write, req_map, req_slot, req_present, req_key, req_value, arrival_timestamp, arrival_ifindex,
-      arrival_queue, arrival_packet_index, arrival_window, after_01.start[63:18]
+      1'b0, req_flags, req_map, req_slot, req_present, req_key, req_value, req_write, arrival_timestamp,
+      arrival_ifindex, arrival_queue, arrival_packet_index, arrival_window, after_01.start[63:18]
   };
 endmodule
 
