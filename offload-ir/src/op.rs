@@ -293,7 +293,21 @@ pub enum Op {
         /// Expected content, for `CmpXchg` only.
         expected: Option<Value>,
     },
+    /// Sends a record to user space, through a perf event array or a ring buffer. What the helper returns is plain arithmetic beside it.
+    EventOutput {
+        /// The map.
+        map: MapId,
+        /// Parts of the longest record that there can be, lowest in memory first.
+        data: Vec<Value>,
+        /// How many bytes of `data` are sent, from the first on, `i16`.
+        len: Value,
+        /// Nothing is sent if this `i1` is 0.
+        when: Value,
+    },
 }
+
+/// Longest record that [`Op::EventOutput`] sends, in bytes.
+pub const MAX_EVENT_BYTES: u32 = 1536;
 
 impl Op {
     /// Calls `f` on every operand, in a fixed order.
@@ -324,6 +338,9 @@ impl Op {
             }
             Op::MapAtomic { entry, off, value, expected, .. } => {
                 [*entry, *off, *value].into_iter().chain(*expected).for_each(f);
+            }
+            Op::EventOutput { data, len, when, .. } => {
+                data.iter().chain([len, when]).copied().for_each(f);
             }
         }
     }
@@ -384,6 +401,9 @@ impl Op {
                     g(e);
                 }
             }
+            Op::EventOutput { data, len, when, .. } => {
+                data.iter_mut().chain([len, when]).for_each(g);
+            }
         }
     }
 
@@ -401,6 +421,7 @@ impl Op {
                 | Op::MapInsert { .. }
                 | Op::MapRemove { .. }
                 | Op::MapTouch { .. }
+                | Op::EventOutput { .. }
         )
     }
 
@@ -443,7 +464,7 @@ impl Op {
         }
     }
 
-    /// The map that the operation works on, if any.
+    /// The map whose entries the operation works on, if any. (Maps that events are sent through have none.)
     pub fn map(&self) -> Option<MapId> {
         match self {
             Op::MapLookup { map, .. }

@@ -115,8 +115,9 @@ impl Machine<'_> {
             | Op::MapDelete { .. }
             | Op::MapInsert { .. }
             | Op::MapRemove { .. }
-            | Op::MapTouch { .. } => {
-                unreachable!("the generator makes no change of keys")
+            | Op::MapTouch { .. }
+            | Op::EventOutput { .. } => {
+                unreachable!("the generator makes no change of keys and no events")
             }
             Op::PktLoad { base, off, .. } => {
                 let at = self.coordinate(*base, *off);

@@ -192,9 +192,42 @@ impl<'a> Converter<'a> {
             return;
         }
         let predicated = op.has_effect() || op.reads_state();
+        let mut pred = if predicated { self.predicate(b) } else { None };
+        if let Op::EventOutput { when, .. } = &mut op {
+            match self.event_predicate(b, pred, *when) {
+                None => return,
+                Some(joined) => pred = joined,
+            }
+            *when = self.e.constant(1, 1);
+        }
         self.e.dfg.insts[inst].op = op;
-        self.e.dfg.insts[inst].pred = if predicated { self.predicate(b) } else { None };
+        self.e.dfg.insts[inst].pred = pred;
         self.e.place(inst);
+    }
+
+    /// The predicate `pred` of `b` and the condition `when` of an event in it, joined; none if the event is never sent.
+    fn event_predicate(
+        &mut self,
+        b: Block,
+        pred: Option<Value>,
+        when: Value,
+    ) -> Option<Option<Value>> {
+        let outer = self.when[b].expect("predicates are asked for of converted blocks");
+        let inner = self.e.function_of(when);
+        let both = self.e.conditions.bdd.and(outer, inner);
+        if both == BoolFn::FALSE {
+            return None;
+        }
+        if both == outer {
+            return Some(pred);
+        }
+        let joined = match (self.e.known(both), pred) {
+            (Some(known), _) => known,
+            (None, None) => when,
+            (None, Some(pred)) => self.e.all(vec![pred, when]),
+        };
+        self.e.remember(both, joined);
+        Some(Some(joined))
     }
 
     fn convert_terminator(&mut self, b: Block) {

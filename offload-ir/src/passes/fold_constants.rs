@@ -181,7 +181,8 @@ impl Folder<'_> {
             | Op::MapDelete { .. }
             | Op::MapInsert { .. }
             | Op::MapRemove { .. }
-            | Op::MapTouch { .. } => None,
+            | Op::MapTouch { .. }
+            | Op::EventOutput { .. } => None,
         }
     }
 }

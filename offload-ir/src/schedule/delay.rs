@@ -34,7 +34,8 @@ impl Delays<'_> {
             | Op::Extract { .. }
             | Op::Concat(_)
             | Op::Bswap(_)
-            | Op::EntryIsNull(_) => 0,
+            | Op::EntryIsNull(_)
+            | Op::EventOutput { .. } => 0,
             Op::Bin(op, a, b) => self.binary(dfg, *op, *a, *b, bits),
             Op::Cmp(op, a, b) => self.compare(dfg, *op, *a, *b),
             Op::Select { .. } => self.logic(bits),

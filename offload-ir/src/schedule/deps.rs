@@ -17,6 +17,12 @@ pub fn state_order(p: &Pipeline) -> Vec<(Inst, Inst)> {
 /// [`state_order`] of the operations `order` over `dfg`.
 pub fn order_of(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
     let mut pairs = packet_order(dfg, order);
+    // Events leave in the order in which they are sent.
+    let sends = |i: &&Inst| matches!(dfg.insts[**i].op, Op::EventOutput { .. });
+    let events: Vec<Inst> = order.iter().filter(sends).copied().collect();
+    for (n, later) in events.iter().enumerate() {
+        pairs.extend(events[..n].iter().map(|earlier| (*earlier, *later)));
+    }
     let mut accesses: BTreeMap<MapId, Vec<ValueAccess>> = BTreeMap::new();
     for &inst in order {
         if let Some((map, access)) = ValueAccess::of(dfg, inst) {

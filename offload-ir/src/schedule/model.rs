@@ -99,6 +99,9 @@ impl Model {
             if matches!(op, Op::Input(_)) {
                 self.problem.tie(SOURCE, task, 0);
             }
+            if matches!(op, Op::EventOutput { .. }) {
+                self.problem.tie(task, EXIT, 1);
+            }
             self.problem.order(task, EXIT, 1);
             self.task_of[inst] = Some(task);
         }
@@ -169,7 +172,9 @@ impl Model {
         for &inst in &p.order {
             let Some(task) = self.task_of[inst] else { continue };
             let data = &p.dfg.insts[inst];
-            let mut used = |v: Value| uses.entry(v).or_default().push(task);
+            // Records leave with the descriptor.
+            let at = if matches!(data.op, Op::EventOutput { .. }) { EXIT } else { task };
+            let mut used = |v: Value| uses.entry(v).or_default().push(at);
             data.op.for_each_arg(&mut used);
             data.pred.into_iter().for_each(used);
         }

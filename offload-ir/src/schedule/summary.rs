@@ -165,5 +165,6 @@ fn kind(op: &Op) -> &'static str {
             AtomicOp::Xchg => "xchg",
             AtomicOp::CmpXchg => "cmpxchg",
         },
+        Op::EventOutput { .. } => "event",
     }
 }

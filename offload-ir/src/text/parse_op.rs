@@ -88,6 +88,7 @@ impl Parser {
         }
         match word.as_str() {
             "pkt_store" | "pkt_zero" | "map_store" => Ok((self.effect(&word)?, None)),
+            "event_output" => Ok((self.event()?, None)),
             "map_lookup" | "map_insert" | "entry" => self.entry_op(&word),
             "map_remove" => Ok((Op::MapRemove { map: self.map()?, entry: self.value()? }, None)),
             "map_touch" => Ok((Op::MapTouch { map: self.map()?, entry: self.value()? }, None)),
@@ -169,6 +170,22 @@ impl Parser {
         let parts = self.values()?;
         self.punct(')')?;
         Ok(parts)
+    }
+
+    fn event(&mut self) -> Result<Op, ParseError> {
+        let map = self.map()?;
+        self.punct('(')?;
+        let data = if self.eat_punct(')') {
+            Vec::new()
+        } else {
+            let data = self.values()?;
+            self.punct(')')?;
+            data
+        };
+        self.word("len")?;
+        let len = self.value()?;
+        self.word("when")?;
+        Ok(Op::EventOutput { map, data, len, when: self.value()? })
     }
 
     fn key_change(&mut self, word: &str) -> Result<Op, ParseError> {

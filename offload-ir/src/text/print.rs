@@ -243,6 +243,9 @@ impl<'a> Printer<'a> {
                 let name = name_of(&ATOMIC_OPS, *op);
                 format!("{name}{ty} {map} {entry} + {off} {bounds}, {value}{expected}")
             }
+            Op::EventOutput { map, data, len, when } => {
+                format!("event_output {map} ({}) len {len} when {when}", list(data))
+            }
         }
     }
 }

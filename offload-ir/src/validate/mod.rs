@@ -16,6 +16,8 @@
 //! - **O6** Bounds are not empty (`min <= max`), known bits lie within the known mask, and an access to a map's
 //!   values lies within the value.
 //! - **O7** The parts of a key (or value) are multiples of 8 bits and together as long as the map's keys (values).
+//! - **O8** A record is sent through a perf event array or a ring buffer; its parts are multiples of 8 bits and at most
+//!   [`MAX_EVENT_BYTES`](crate::op::MAX_EVENT_BYTES) together; its length is `i16` and, if constant, not above that; `when` is `i1`.
 //!
 //! # `Function`
 //!
@@ -43,7 +45,7 @@
 //!
 //! - **S1** The operations form a valid `Pipeline`.
 //! - **S2** Stages lie below the number of stages, which is at least 1, and ascend along the order (so effects on one state keep their order).
-//!   Trace inputs are in stage 0.
+//!   Trace inputs are in stage 0, events in the last stage.
 //! - **S3** An operand exists in the stage that uses it (equal stages chain): it is made in an earlier or the same
 //!   stage, and the entry of a lookup in a keyed map `hash_latency` stages after the key is presented.
 //! - **S4** A lookup in a keyed map has one lookup port of that map, issued in the lookup's stage; other operations have none.
@@ -51,7 +53,7 @@
 //!   after the port's issue, when the row is there; accesses are listed in program order; the entry exists when the row is requested.
 //! - **S6** A map that the program writes has one value port.
 //! - **S7** There is one boundary for each stage; values and bytes in it ascend. It holds exactly the values that are made before it and used behind it
-//!   (by later stages, and as verdict or exit predicate by the exit); constants are not registered.
+//!   (by later stages, and as verdict, exit predicate or part of an event by the exit); constants are not registered.
 //! - **S8** A boundary holds only bytes that are present in its stage (see [`crate::pipeline::Boundary`]) and touched again, or
 //!   written and on their way to the exit; what a load or a store at a variable coordinate may touch within the window is present.
 //! - **S9** Exits ascend, within the window; every byte that a store may touch has one that patches it; patched bytes are in the last boundary; predicates are `i1`.

@@ -1,9 +1,10 @@
-//! Invariants O1 to O7: one operation and its types.
+//! Invariants O1 to O8: one operation and its types.
 
 use super::faults::{Sink, Site};
 use crate::dfg::{low_mask, Dfg, Ty};
 use crate::entities::{Inst, MapId, Value};
-use crate::op::{AtomicOp, Bounds, Op};
+use crate::map::MapKind;
+use crate::op::{AtomicOp, Bounds, Op, MAX_EVENT_BYTES};
 
 /// Checks `inst` by itself. False if an operand does not even exist, so that nothing more can be said.
 pub(super) fn check_inst(dfg: &Dfg, inst: Inst, sink: &mut Sink) -> bool {
@@ -16,7 +17,11 @@ pub(super) fn check_inst(dfg: &Dfg, inst: Inst, sink: &mut Sink) -> bool {
     if !sink.require(exists, site, "O3", || "an operand or result does not exist".into()) {
         return false;
     }
-    let map_exists = data.op.map().is_none_or(|m| dfg.maps.is_valid(m));
+    let map = match data.op {
+        Op::EventOutput { map, .. } => Some(map),
+        _ => data.op.map(),
+    };
+    let map_exists = map.is_none_or(|m| dfg.maps.is_valid(m));
     if !sink.require(map_exists, site, "O1", || "the map is not declared".into()) {
         return true;
     }
@@ -51,7 +56,13 @@ impl Check<'_> {
     }
 
     fn result(&self, op: &Op, result: Option<Value>, sink: &mut Sink) {
-        let stores = matches!(op, Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. });
+        let stores = matches!(
+            op,
+            Op::PktStore { .. }
+                | Op::PktZero { .. }
+                | Op::MapStore { .. }
+                | Op::EventOutput { .. }
+        );
         if !sink.require(stores == result.is_none(), self.site, "O2", || {
             if stores { "a store has no result" } else { "the operation needs a result" }.into()
         }) {
@@ -85,7 +96,8 @@ impl Check<'_> {
             | Op::PktZero { .. }
             | Op::MapStore { .. }
             | Op::MapRemove { .. }
-            | Op::MapTouch { .. } => true,
+            | Op::MapTouch { .. }
+            | Op::EventOutput { .. } => true,
         };
         sink.require(ok, self.site, "O2", || {
             format!("the operation does not make a result of type {ty}")
@@ -174,6 +186,11 @@ impl Check<'_> {
                     self.int(*e, self.dfg.ty(*value).bits(), "the expected value", sink);
                 }
             }
+            Op::EventOutput { data, len, when, .. } => {
+                data.iter().for_each(|v| self.int(*v, None, "part", sink));
+                self.int(*len, Some(16), "the length", sink);
+                self.int(*when, Some(1), "`when`", sink);
+            }
         }
         if let Some((off, _)) = op.offset() {
             self.int(off, Some(64), "offset", sink);
@@ -206,6 +223,7 @@ impl Check<'_> {
                 self.parts("key", key, decl.key_size, sink);
                 return self.parts("value", value, decl.value_size, sink);
             }
+            Op::EventOutput { map, data, len, .. } => return self.record(*map, data, *len, sink),
             Op::PktLoad { .. } | Op::MapLoad { .. } => {
                 (result_width, result_width % 8 == 0 && result_width > 0)
             }
@@ -232,6 +250,21 @@ impl Check<'_> {
             let ok = b.min >= 0 && b.max <= size - bytes;
             sink.require(ok, self.site, "O6", || format!("{b} leaves the value of {size} bytes"));
         }
+    }
+
+    /// O8
+    fn record(&self, map: MapId, data: &[Value], len: Value, sink: &mut Sink) {
+        let kind = self.dfg.maps[map].kind;
+        let sends = matches!(kind, MapKind::PerfEventArray | MapKind::Ringbuf);
+        sink.require(sends, self.site, "O8", || format!("{map} is a {kind}: it sends nothing"));
+        let widths = data.iter().map(|v| u32::from(self.dfg.ty(*v).bits().unwrap_or(1)));
+        let whole = widths.clone().all(|w| w % 8 == 0);
+        let bytes = widths.sum::<u32>() / 8;
+        sink.require(whole && bytes <= MAX_EVENT_BYTES, self.site, "O8", || {
+            format!("a record of {bytes} bytes, or with a part that is not whole bytes")
+        });
+        let fits = self.dfg.as_const(len).is_none_or(|n| n <= bytes.into());
+        sink.require(fits, self.site, "O8", || format!("{len} is longer than {bytes} bytes"));
     }
 
     /// O7: the parts of a key or value are whole bytes and fill `size` of them.

@@ -88,6 +88,10 @@ impl StagedCheck<'_> {
                 format!("s{stage} does not exist or comes before the stage of an earlier operation")
             });
             last = stage;
+            let early = matches!(self.op(inst), Op::EventOutput { .. }) && stage + 1 < num;
+            sink.require(!early, Site::Inst(inst), "S2", || {
+                "an event before the last stage".into()
+            });
             let late = matches!(self.op(inst), Op::Input(_)) && stage > 0;
             sink.require(!late, Site::Inst(inst), "S2", || "a trace input behind stage 0".into());
         }
@@ -199,9 +203,13 @@ impl StagedCheck<'_> {
         };
         for &inst in &staged.pipeline.order {
             let data = &staged.pipeline.dfg.insts[inst];
-            data.op.for_each_arg(|v| used(v, self.stage(inst)));
+            let at = match data.op {
+                Op::EventOutput { .. } => staged.num_stages as usize,
+                _ => self.stage(inst),
+            };
+            data.op.for_each_arg(|v| used(v, at));
             if let Some(p) = data.pred {
-                used(p, self.stage(inst));
+                used(p, at);
             }
         }
         for port in &staged.value_ports {
