@@ -38,8 +38,8 @@ fn faults_are_marked_where_they_are() {
 fn every_rule_has_a_file() {
     let all: String = support::files("validate").into_iter().map(|(_, text)| text).collect();
     let rules = [
-        "O2", "O3", "O4", "O5", "O6", "O7", "F1", "F2", "F4", "F5", "F6", "P2", "P3", "P4", "S2",
-        "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11",
+        "O2", "O3", "O4", "O5", "O6", "O7", "O8", "F1", "F2", "F4", "F5", "F6", "P2", "P3", "P4",
+        "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11",
     ];
     for rule in rules {
         assert!(all.contains(&format!("; ^ {rule}: ")), "no file breaks {rule}");

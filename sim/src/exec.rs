@@ -141,6 +141,7 @@ impl Executor for FunctionExec {
         maps: &mut MapSet,
     ) -> Result<Exit, Fault> {
         let Self { steps, blocks, moves, state, arguments } = self;
+        maps.start_packet();
         state.begin();
         let mut at = 0;
         for _ in 0..FUEL {
@@ -188,6 +189,7 @@ impl Executor for PipelineExec {
         packet: &mut Packet,
         maps: &mut MapSet,
     ) -> Result<Exit, Fault> {
+        maps.start_packet();
         self.state.begin();
         for step in &self.steps {
             self.state.step(step, inputs, packet, maps)?;

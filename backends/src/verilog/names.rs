@@ -148,6 +148,7 @@ pub fn op_noun(op: &Op) -> &'static str {
         Op::MapInsert { .. } => "insert",
         Op::MapRemove { .. } => "remove",
         Op::MapTouch { .. } => "touch",
+        Op::EventOutput { .. } => "event",
     }
 }
 

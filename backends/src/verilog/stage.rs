@@ -178,6 +178,8 @@ impl<'a> StageEmitter<'a> {
             Op::MapLoad { .. } | Op::MapStore { .. } | Op::MapAtomic { .. } => {
                 self.emit_map_access(inst)
             }
+            // Leaves with the descriptor: see `events`.
+            Op::EventOutput { .. } => {}
             Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. } => {
                 unreachable!("the table map's own module does it")
             }

@@ -37,7 +37,8 @@ impl Machine {
             | Op::MapDelete { .. }
             | Op::MapInsert { .. }
             | Op::MapRemove { .. }
-            | Op::MapTouch { .. } => {
+            | Op::MapTouch { .. }
+            | Op::EventOutput { .. } => {
                 unreachable!("invariant P5 of the pipeline")
             }
             Op::Const(c) => *c,

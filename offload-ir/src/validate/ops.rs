@@ -58,10 +58,7 @@ impl Check<'_> {
     fn result(&self, op: &Op, result: Option<Value>, sink: &mut Sink) {
         let stores = matches!(
             op,
-            Op::PktStore { .. }
-                | Op::PktZero { .. }
-                | Op::MapStore { .. }
-                | Op::EventOutput { .. }
+            Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. } | Op::EventOutput { .. }
         );
         if !sink.require(stores == result.is_none(), self.site, "O2", || {
             if stores { "a store has no result" } else { "the operation needs a result" }.into()
@@ -256,7 +253,9 @@ impl Check<'_> {
     fn record(&self, map: MapId, data: &[Value], len: Value, sink: &mut Sink) {
         let kind = self.dfg.maps[map].kind;
         let sends = matches!(kind, MapKind::PerfEventArray | MapKind::Ringbuf);
-        sink.require(sends, self.site, "O8", || format!("{map} is a {kind}: it sends nothing"));
+        sink.require(sends, self.site, "O8", || {
+            format!("{map} is of kind {kind}, which sends nothing")
+        });
         let widths = data.iter().map(|v| u32::from(self.dfg.ty(*v).bits().unwrap_or(1)));
         let whole = widths.clone().all(|w| w % 8 == 0);
         let bytes = widths.sum::<u32>() / 8;

@@ -20,6 +20,7 @@ pub(super) struct State {
     pub written: Vec<(i64, i64)>,
     key: Box<[u8; MAX_KEY]>,
     value: Vec<u8>,
+    record: Vec<u8>,
 }
 
 /// The entry that a value is.
@@ -30,7 +31,8 @@ fn slot(entry: u64) -> Option<Slot> {
 impl State {
     pub fn new(values: Vec<u64>, longest_value: usize) -> Self {
         let value = vec![0; longest_value];
-        Self { values, written: Vec::new(), key: Box::new([0; MAX_KEY]), value }
+        let (written, record) = (Vec::new(), Vec::new());
+        Self { values, written, key: Box::new([0; MAX_KEY]), value, record }
     }
 
     /// Before a packet.
@@ -86,6 +88,12 @@ impl State {
                 let zeroed = packet.zero(from, to);
                 return self.wrote(step, zeroed, from, to);
             }
+            Action::Event { map, data, len, when } => {
+                if self.get(*when) == 0 {
+                    return Ok(());
+                }
+                return self.send(step, *map, data, self.get(*len) as usize, maps);
+            }
             _ => return self.map_step(step, maps),
         };
         self.values[step.dst as usize] = result;
@@ -100,6 +108,26 @@ impl State {
             ));
         }
         self.written.push((from, to));
+        Ok(())
+    }
+
+    /// Sends the first `len` bytes of `data`.
+    fn send(
+        &mut self,
+        step: &Step,
+        map: usize,
+        data: &[(Index, u8)],
+        len: usize,
+        maps: &mut MapSet,
+    ) -> Result<(), Fault> {
+        self.record.clear();
+        for (part, n) in data {
+            self.record.extend(&self.values[*part as usize].to_le_bytes()[..usize::from(*n)]);
+        }
+        match self.record.get(..len) {
+            Some(bytes) => maps.send_event(map, bytes),
+            None => return Err(fault(step, format!("an event of {len} bytes, more than it has"))),
+        }
         Ok(())
     }
 

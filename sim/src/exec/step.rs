@@ -114,6 +114,13 @@ pub(super) enum Action {
         expected: Option<Index>,
         n: u8,
     },
+    /// Record parts with their sizes in bytes; how many bytes are sent, and whether.
+    Event {
+        map: usize,
+        data: Box<[(Index, u8)]>,
+        len: Index,
+        when: Index,
+    },
 }
 
 /// Collects the steps of a program. Constants become initial values instead of steps.
@@ -220,6 +227,12 @@ impl<'a> Flattener<'a> {
                 value: i(value),
                 expected: expected.as_ref().map(i),
                 n: self.bytes(*value),
+            },
+            Op::EventOutput { map, data, len, when } => Action::Event {
+                map: map.as_u32() as usize,
+                data: self.sized(data),
+                len: i(len),
+                when: i(when),
             },
         }
     }

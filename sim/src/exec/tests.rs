@@ -185,3 +185,27 @@ fn map_contents_are_compared_entry_by_entry() {
         "map counters, key 09090909: 0101010101010101 against nothing"
     );
 }
+
+#[test]
+fn events_are_the_first_bytes_of_their_parts_and_keep_their_order() {
+    let text = "pipeline p { map m0 \"ring\" ringbuf key 0 value 0 entries 4096
+         map m1 \"perf\" perf_event_array key 4 value 4 entries 8
+         v0 = const.i64 0 v1 = input.i16 packet_len v2 = const.i8 0 v20 = const.i64 4 v21 = const.i1 1
+         v3 = pkt_load.i16 v0 + v0 [0] v4 = pkt_load.i32 v0 + v20 [4] v5 = const.i16 5 v6 = const.i16 0
+         v7 = extract.i1 v3, 0 v10 = const.i32 1
+         event_output m0 (v3, v4) len v5 when v21 if v7
+         event_output m1 (v4) len v6 when v21
+         event_output m0 (v4) len v6 when v7
+         ret action v10 start v0 end v1 valid_end v1 redirect_map v2 redirect_key v10 }";
+    let (mut exec, mut maps) = pipeline(text);
+    let mut run = |first: u8| {
+        let bytes = [&[first, 2, 0, 0, 4, 5, 6, 7][..], &[9; 12]].concat();
+        run_on(&mut exec, &mut maps, &bytes).unwrap();
+        maps.take_events().into_iter().map(|e| (e.map, e.data)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), [(0, vec![1, 2, 4, 5, 6]), (1, vec![]), (0, vec![])]);
+    assert_eq!(run(2), [(1, vec![])]);
+    let too_long = text.replace("v5 = const.i16 5", "v5 = add.i16 v1, v1");
+    let (mut exec, mut maps) = pipeline(&too_long);
+    assert!(run_on(&mut exec, &mut maps, &[1; 20]).is_err());
+}

@@ -22,6 +22,11 @@ impl MapSet {
         events
     }
 
+    /// Adds an event to those of the running packet, behind all others: for engines that work out themselves what the helpers return.
+    pub fn send_event(&mut self, map: usize, bytes: &[u8]) {
+        self.events.push(map, &[bytes]);
+    }
+
     /// `bpf_ringbuf_reserve`: the address of `size` bytes in the map's [`Values`](super::Values); `None` is NULL.
     pub fn ring_reserve(&mut self, map: usize, size: u64, flags: u64) -> Option<u64> {
         let m = &mut self.maps[map];

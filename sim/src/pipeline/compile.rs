@@ -202,7 +202,8 @@ impl<'a> Compiler<'a> {
     fn inst(&mut self, inst: Inst, out: &mut Vec<Micro>) {
         let data = &self.dfg.insts[inst];
         match &data.op {
-            Op::Const(_) | Op::EntryConst { .. } => {}
+            // Events are read from the last boundary.
+            Op::Const(_) | Op::EntryConst { .. } | Op::EventOutput { .. } => {}
             Op::Zext(a) => self.row_of[data.result.expect("has a result")] = Some(self.row(*a)),
             Op::PktLoad { .. } | Op::PktStore { .. } | Op::PktZero { .. } => {
                 self.packet_op(inst, out)
