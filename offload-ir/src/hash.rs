@@ -3,6 +3,9 @@
 //! A keyed map has [`BANKS`] banks of equal, power-of-two depth; a key may stand in one slot of each bank, at the index
 //! that the bank's own H3 hash gives. An H3 hash is linear: index bit `i` is the parity of `key & mask(bank, i)`,
 //! one XOR tree in hardware. A slot number is `bank << log2(depth) | index`.
+//!
+//! Where programs insert keys, the same hashes name a *bucket* of [`WAYS`] places in each bank; a slot number is then
+//! `(bank << log2(depth) | bucket) << 2 | way`. `docs/hash-tables.md` says why that suffices.
 
 /// Banks of a keyed map.
 pub const BANKS: u32 = 4;
@@ -11,6 +14,16 @@ pub const BANKS: u32 = 4;
 pub fn bank_depth_log2(max_entries: u32) -> u32 {
     let slots = (u64::from(max_entries) * 4).div_ceil(3).max(u64::from(BANKS));
     slots.div_ceil(u64::from(BANKS)).next_power_of_two().trailing_zeros()
+}
+
+/// Places of a bucket, in tables that programs insert into.
+pub const WAYS: u32 = 4;
+
+/// Log2 of the buckets of each bank, for a map of `max_entries` that programs insert into: the table is at most half full. An LRU map, which
+/// never refuses a key, has as many places as entries, rounded up.
+pub fn bucket_depth_log2(max_entries: u32, lru: bool) -> u32 {
+    let places = u64::from(max_entries) * if lru { 1 } else { 2 };
+    places.div_ceil(u64::from(BANKS * WAYS)).max(1).next_power_of_two().trailing_zeros()
 }
 
 /// Contribution of key bit `bit` (bit `b` of byte `k` is `8 * k + b`) to the index in `bank`; its low

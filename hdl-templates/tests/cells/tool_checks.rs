@@ -33,6 +33,20 @@ const SHAPES: &[(&str, &[&str])] = &[
         "bl_key_table",
         &["", "DEPTH_LOG2=0 KEY_W=8", "DEPTH_LOG2=1 KEY_W=104", "DEPTH_LOG2=10 KEY_W=1"],
     ),
+    ("bl_hash_ram", &["", "DEPTH_LOG2=0 WIDTH=1"]),
+    ("bl_hash_choose", &["", "LRU=1'b1 PICKS=2", "BANKS=2 WAYS=1", "LRU=1'b1 BANKS=2 WAYS=2"]),
+    ("bl_hash_probe", &["", "DEPTH_LOG2=0 INSERTS=1'b0 HOST=1'b0"]),
+    (
+        "bl_hash_table",
+        &[
+            "",
+            "LRU=1'b1 KEY_W=104",
+            "REMOVE=1'b1 NUM_PROBES=2 INSERTS=2'd3",
+            "LRU=1'b1 REMOVE=1'b1 NUM_PROBES=2",
+            "DEPTH_LOG2=0 MAX_ENTRIES=1 REMOVE=1'b1 REMOVE_FIRST=1'b1",
+            "KEY_W=3 DEPTH_LOG2=1 BANKS=2 WAYS=1 MAX_ENTRIES=2",
+        ],
+    ),
     ("bl_merge", &["", "HEADROOM=1 WINDOW=1", "HEADROOM=64 WINDOW=65", "HEADROOM=216 WINDOW=1600"]),
     ("bl_emit", &["", "BUS_BYTES=8 USER_W=1"]),
     ("bl_align", &["", "BUS_BYTES=8 USER_W=1"]),
@@ -97,6 +111,7 @@ fn bad_parameters_are_refused() {
         ("bl_deparser", "BUS_BYTES=48"),
         ("bl_value_ram", "INIT=64'd1"),
         ("bl_host", "KEY_BYTES=257"),
+        ("bl_hash_table", "MAX_ENTRIES=257"),
     ] {
         let mut command = verilator.command();
         command
