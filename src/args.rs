@@ -48,6 +48,9 @@ pub(crate) struct Source {
     /// Resize a map; may be given several times
     #[arg(long, value_name = "NAME=N", value_parser = parse_map_entries)]
     pub(crate) map_entries: Vec<(String, u32)>,
+    /// Map content before the first packet (JSON). Programs in PROG_ARRAY maps become part of the hardware
+    #[arg(long, value_name = "FILE")]
+    pub(crate) maps: Option<PathBuf>,
 }
 
 /// What to build for.
@@ -64,9 +67,6 @@ pub(crate) struct Device {
 /// What surrounds the packets.
 #[derive(Debug, Args)]
 pub(crate) struct Surroundings {
-    /// Map content before the first packet (JSON)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) maps: Option<PathBuf>,
     /// ctx->ingress_ifindex
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) ifindex: u32,

@@ -61,21 +61,28 @@ fn resize(maps: &mut [MapDef], name: &str, entries: u32) -> Result<(), Failure> 
     }
 }
 
-/// The verified program of `source` with what the map file, if one is named, puts into its maps: read-only data is part of
-/// what is verified.
-pub(crate) fn verified_with_maps(
-    source: &args::Source,
-    surroundings: &args::Surroundings,
-) -> Result<(VerifiedProgram, MapFile), Failure> {
-    let mut program = program(source)?;
-    let file = maps(surroundings, &program)?;
-    file.prepare(&mut program.maps);
-    Ok((verifier::verify(program).map_err(Failure::Rejected)?, file))
+/// A verified program with what is in its maps before the first packet.
+pub(crate) struct Prepared {
+    pub(crate) verified: VerifiedProgram,
+    pub(crate) maps: MapFile,
+    /// The programs that its tail calls can reach.
+    pub(crate) tail_calls: TailCalls,
 }
 
-/// The verified program of `source`.
-pub(crate) fn verified(source: &args::Source) -> Result<VerifiedProgram, Failure> {
-    verifier::verify(program(source)?).map_err(Failure::Rejected)
+/// The program of `source`, linked, with what is in its maps: read-only data is part of what is verified.
+pub(crate) fn program_with_maps(source: &args::Source) -> Result<(Program, MapFile), Failure> {
+    let mut program = program(source)?;
+    let file = maps(source, &program)?;
+    file.prepare(&mut program.maps);
+    Ok((program, file))
+}
+
+/// The program of `source`, verified.
+pub(crate) fn prepared(source: &args::Source) -> Result<Prepared, Failure> {
+    let (program, maps) = program_with_maps(source)?;
+    let verified = verifier::verify(program).map_err(Failure::Rejected)?;
+    let tail_calls = tail_calls(source, &verified, &maps)?;
+    Ok(Prepared { verified, maps, tail_calls })
 }
 
 /// The programs that tail calls of `program` can reach, with `maps` loaded.
@@ -98,14 +105,20 @@ pub(crate) fn tail_calls(
 }
 
 /// Compile options from the device arguments.
-pub(crate) fn options(device: &args::Device, seed: u32, cpu: u32) -> Result<Options, Failure> {
+pub(crate) fn options(
+    device: &args::Device,
+    tail_calls: &TailCalls,
+    seed: u32,
+    cpu: u32,
+) -> Result<Options, Failure> {
     let name = device.device.as_deref().unwrap_or(TargetDesc::BUILT_IN[0]);
     let bad = |e: TargetError| Failure::unusable(format!("--device {name}: {e}"));
     let mut target = TargetDesc::find(name).map_err(bad)?;
     if let Some(mhz) = device.clock_mhz {
         target = target.at_clock(mhz).map_err(bad)?;
     }
-    Ok(Options { target, seed, cpu, ..Options::default() })
+    let tail_calls = tail_calls.clone();
+    Ok(Options { target, seed, cpu, tail_calls, ..Options::default() })
 }
 
 /// The hardware form of `program`.
@@ -131,9 +144,9 @@ pub(crate) fn trace(path: &Path) -> Result<Trace, Failure> {
 }
 
 /// What is in the maps before the first packet: initialisers, and the map file, if one is named.
-fn maps(surroundings: &args::Surroundings, program: &Program) -> Result<MapFile, Failure> {
+fn maps(source: &args::Source, program: &Program) -> Result<MapFile, Failure> {
     let (maps, programs) = (&program.maps, &program.xdp_programs);
-    match &surroundings.maps {
+    match &source.maps {
         None => MapFile::initial(maps, programs)
             .map_err(|(at, message)| Failure::unusable(format!("{at}: {message}"))),
         Some(path) => map_file::read(path, maps, programs).map_err(Failure::unusable),

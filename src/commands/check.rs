@@ -8,14 +8,15 @@ use beeline_frontend::verifier;
 use std::io::{BufWriter, Write};
 
 pub(super) fn check(args: &Check) -> Result<(), Failure> {
+    let (program, maps) = input::program_with_maps(&args.source)?;
     let verified = if args.verbose {
         let mut out = BufWriter::new(std::io::stdout().lock());
-        let verdict = verifier::verify_with_log(input::program(&args.source)?, &mut out);
+        let verdict = verifier::verify_with_log(program, &mut out);
         // What a closed pipe does not take is nobody's loss.
         let _ = out.flush();
         verdict.map_err(Failure::Rejected)?
     } else {
-        input::verified(&args.source)?
+        verifier::verify(program).map_err(Failure::Rejected)?
     };
     let program = verified.program();
     // After a long log, the reader may have left; that changes no verdict.
@@ -31,7 +32,8 @@ pub(super) fn check(args: &Check) -> Result<(), Failure> {
         None => Ok(()),
         Some(Target::Nfp) => Err(no_nfp()),
         Some(Target::Verilog) => {
-            let options = input::options(&args.device, 0, 0)?;
+            let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
+            let options = input::options(&args.device, &tail_calls, 0, 0)?;
             let compiled = input::hardware(&verified, &options)?;
             println!(
                 "{}: has a hardware form: {} stages at {} MHz, {} register bits",

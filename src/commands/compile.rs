@@ -3,14 +3,14 @@
 use super::no_nfp;
 use crate::args::{Compile, Target};
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Prepared};
 
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if args.target == Target::Nfp {
         return Err(no_nfp());
     }
-    let verified = input::verified(&args.source)?;
-    let options = input::options(&args.device, args.seed, 0)?;
+    let Prepared { verified, tail_calls, .. } = input::prepared(&args.source)?;
+    let options = input::options(&args.device, &tail_calls, args.seed, 0)?;
     let compiled = input::hardware(&verified, &options)?;
     beeline_backends::verilog::write_design(&compiled.design, &args.out)
         .map_err(Failure::unusable)?;

@@ -2,7 +2,7 @@
 
 use crate::args::Equiv;
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Prepared};
 use crate::render::{self, Compared};
 use beeline_testbench::engine::Job;
 use beeline_testbench::equiv as runner;
@@ -10,13 +10,13 @@ use beeline_testbench::equiv as runner;
 pub(super) fn equiv(args: &Equiv) -> Result<(), Failure> {
     let engines: Vec<_> =
         args.engines.iter().map(|e| input::engine(e.trim())).collect::<Result<_, _>>()?;
-    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
-    let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
+    let Prepared { verified, maps, tail_calls } = input::prepared(&args.source)?;
+    let (seed, cpu) = (args.surroundings.seed, args.surroundings.cpu);
+    let options = input::options(&args.device, &tail_calls, seed, cpu)?;
     let hardware = match engines.iter().any(|e| e.needs_hardware()) {
         true => Some(input::hardware(&verified, &options)?),
         false => None,
     };
-    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     // Every file is read before the first replay: a bad one costs no half-done run.
     let traces: Vec<_> = args
         .pcap

@@ -3,7 +3,7 @@
 use super::no_nfp;
 use crate::args::{Estimate, Target};
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Prepared};
 use crate::render;
 use beeline_testbench::area;
 use beeline_testbench::capture::{Trace, TracePacket};
@@ -18,14 +18,14 @@ pub(super) fn estimate(args: &Estimate) -> Result<(), Failure> {
     if args.target == Target::Nfp {
         return Err(no_nfp());
     }
-    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
-    let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
+    let Prepared { verified, maps, tail_calls } = input::prepared(&args.source)?;
+    let (seed, cpu) = (args.surroundings.seed, args.surroundings.cpu);
+    let options = input::options(&args.device, &tail_calls, seed, cpu)?;
     let compiled = input::hardware(&verified, &options)?;
     let trace = match &args.pcap {
         Some(path) => input::trace(path)?,
         None => back_to_back(),
     };
-    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,
         hardware: Some(&compiled),

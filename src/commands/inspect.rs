@@ -2,7 +2,7 @@
 
 use crate::args::{Emit, Format, Inspect};
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Prepared};
 use beeline_frontend::cfg::{self, Cfg};
 use beeline_frontend::program::{Program, Subprog};
 use beeline_frontend::{disasm, Insn, Pc, VerifiedProgram};
@@ -129,8 +129,8 @@ fn cfg_json(program: &Program, function: &Subprog) -> Value {
 
 fn ir(args: &Inspect) -> Result<(), Failure> {
     only(args, &[Format::Text])?;
-    let verified = input::verified(&args.source)?;
-    let options = input::options(&args.device, 0, 0)?;
+    let Prepared { verified, tail_calls, .. } = input::prepared(&args.source)?;
+    let options = input::options(&args.device, &tail_calls, 0, 0)?;
     match &args.print_after {
         None => {
             let function =
@@ -171,8 +171,8 @@ fn print_after(
 
 fn pipeline(args: &Inspect) -> Result<(), Failure> {
     only(args, &[Format::Text])?;
-    let verified = input::verified(&args.source)?;
-    let options = input::options(&args.device, 0, 0)?;
+    let Prepared { verified, tail_calls, .. } = input::prepared(&args.source)?;
+    let options = input::options(&args.device, &tail_calls, 0, 0)?;
     let function = flow::optimised(&verified, &options, &mut |_, _| {}).map_err(input::refused)?;
     let pipeline = flow::predicated(&function).map_err(input::refused)?;
     print!("{pipeline}");
@@ -181,8 +181,8 @@ fn pipeline(args: &Inspect) -> Result<(), Failure> {
 
 fn schedule(args: &Inspect) -> Result<(), Failure> {
     only(args, &[Format::Text])?;
-    let verified = input::verified(&args.source)?;
-    let options = input::options(&args.device, 0, 0)?;
+    let Prepared { verified, tail_calls, .. } = input::prepared(&args.source)?;
+    let options = input::options(&args.device, &tail_calls, 0, 0)?;
     let compiled = input::hardware(&verified, &options)?;
     print!("{}", beeline_ir::schedule::summary(&compiled.staged));
     Ok(())

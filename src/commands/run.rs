@@ -2,20 +2,20 @@
 
 use crate::args::Run;
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Prepared};
 use crate::render;
 use beeline_testbench::engine::{self, EngineError, Job};
 
 pub(super) fn run(args: &Run) -> Result<(), Failure> {
     let kind = input::engine(&args.engine)?;
-    let (verified, maps) = input::verified_with_maps(&args.source, &args.surroundings)?;
-    let options = input::options(&args.device, args.surroundings.seed, args.surroundings.cpu)?;
+    let Prepared { verified, maps, tail_calls } = input::prepared(&args.source)?;
+    let (seed, cpu) = (args.surroundings.seed, args.surroundings.cpu);
+    let options = input::options(&args.device, &tail_calls, seed, cpu)?;
     let hardware = match kind.needs_hardware() {
         true => Some(input::hardware(&verified, &options)?),
         false => None,
     };
     let trace = input::trace(&args.pcap)?;
-    let tail_calls = input::tail_calls(&args.source, &verified, &maps)?;
     let job = Job {
         program: &verified,
         hardware: hardware.as_ref(),

@@ -1,7 +1,8 @@
 //! The compile flow, phase by phase: verified program to generated hardware.
 
+use crate::tail_calls::TailCalls;
 use beeline_backends::verilog::{self, BackendError, Design};
-use beeline_frontend::lift::lift;
+use beeline_frontend::lift::lift_with;
 use beeline_frontend::VerifiedProgram;
 use beeline_ir::function::Function;
 use beeline_ir::if_convert::if_convert;
@@ -22,6 +23,8 @@ pub struct Options {
     pub seed: u32,
     /// Number that the program sees as its CPU.
     pub cpu: u32,
+    /// The programs that tail calls reach.
+    pub tail_calls: TailCalls,
     /// Limits of the passes.
     pub passes: passes::Options,
 }
@@ -30,7 +33,8 @@ impl Default for Options {
     /// The first built-in target, seed 0, CPU 0.
     fn default() -> Self {
         let target = TargetDesc::built_in(TargetDesc::BUILT_IN[0]).expect("a built-in name");
-        Self { target, seed: 0, cpu: 0, passes: passes::Options::default() }
+        let tail_calls = TailCalls::default();
+        Self { target, seed: 0, cpu: 0, tail_calls, passes: passes::Options::default() }
     }
 }
 
@@ -99,7 +103,7 @@ pub fn optimised(
     options: &Options,
     observer: &mut dyn FnMut(&str, &Function),
 ) -> Result<Function, CompileError> {
-    let mut function = lift(program)?;
+    let mut function = lift_with(program, &options.tail_calls.targets())?;
     observer("lift", &function);
     passes::optimize(&mut function, &options.passes, observer)?;
     Ok(function)

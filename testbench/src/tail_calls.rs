@@ -2,6 +2,7 @@
 
 use crate::map_file::MapFile;
 use beeline_frontend::insn::{Imm64, Insn};
+use beeline_frontend::lift::TailTargets;
 use beeline_frontend::object::{LoadError, Object};
 use beeline_frontend::program::Program;
 use beeline_frontend::{verifier, VerifiedProgram};
@@ -11,7 +12,11 @@ use std::collections::BTreeMap;
 /// Programs that tail calls can reach, verified, by their position in the object's list of XDP programs
 /// ([`Program::xdp_programs`]).
 #[derive(Clone, Debug, Default)]
-pub struct TailCalls(BTreeMap<u32, VerifiedProgram>);
+pub struct TailCalls {
+    programs: BTreeMap<u32, VerifiedProgram>,
+    /// Number of the program in each filled slot, by map and index.
+    slots: BTreeMap<(usize, u32), u32>,
+}
 
 /// Why the programs that tail calls reach cannot be used.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ pub enum TailCallError {
 impl TailCalls {
     /// No programs: every tail call falls through.
     pub const fn none() -> &'static TailCalls {
-        static NONE: TailCalls = TailCalls(BTreeMap::new());
+        static NONE: TailCalls = TailCalls { programs: BTreeMap::new(), slots: BTreeMap::new() };
         &NONE
     }
 
@@ -56,17 +61,22 @@ impl TailCalls {
             open.extend(callees(verified.program(), file));
             found.insert(number, verified);
         }
-        Ok(Self(found))
+        Ok(Self { programs: found, slots: slots(program, file) })
     }
 
     /// The programs with their numbers, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &VerifiedProgram)> {
-        self.0.iter().map(|(n, p)| (*n, p))
+        self.programs.iter().map(|(n, p)| (*n, p))
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.programs.is_empty()
+    }
+
+    /// What the lift has to know to make one function of all programs.
+    pub fn targets(&self) -> TailTargets<'_> {
+        TailTargets { programs: self.iter().collect(), slots: self.slots.clone() }
     }
 }
 
@@ -87,6 +97,17 @@ fn prepare(
     })?;
     adjust(&mut linked);
     verifier::verify(linked).map_err(annotate)
+}
+
+/// What `file` (with the `.values` initialisers) puts into the `PROG_ARRAY` maps of the object; of two entries for one slot the last counts.
+fn slots(program: &Program, file: &MapFile) -> BTreeMap<(usize, u32), u32> {
+    let word = |bytes: &[u8]| bytes.first_chunk().map(|b| u32::from_le_bytes(*b));
+    let filled = file.entries.iter().filter_map(|(map, key, value)| {
+        let def = program.maps.get(*map).filter(|m| m.kind == MapKind::ProgArray)?;
+        let index = word(key).filter(|i| *i < def.max_entries)?;
+        Some(((*map, index), word(value)?))
+    });
+    filled.collect()
 }
 
 /// Numbers of the programs in the `PROG_ARRAY` maps that `program` uses, each with the name of its map.

@@ -5,6 +5,9 @@ use crate::insn::{Callee, Insn, Pc};
 use crate::program::Program;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The helper `bpf_tail_call`.
+pub(super) const TAIL_CALL: u32 = 12;
+
 /// A block of the graph: index into [`Graph::nodes`].
 pub(super) type Node = usize;
 
@@ -17,6 +20,8 @@ pub(super) enum Leave {
     Branch(Node, Node),
     /// Into a callee: its first node.
     Enter(Node),
+    /// A tail call at the end, and the slot after it, where a call that finds no program goes on.
+    TailCall(Node),
     /// Out of a callee, to the slot after the call in the caller.
     Return(Node),
     /// End of the program.
@@ -53,7 +58,7 @@ impl Leave {
     /// The successors, in the order of the terminator's targets.
     pub(super) fn successors(&self) -> Vec<Node> {
         match *self {
-            Leave::Jump(n) | Leave::Enter(n) | Leave::Return(n) => vec![n],
+            Leave::Jump(n) | Leave::Enter(n) | Leave::TailCall(n) | Leave::Return(n) => vec![n],
             Leave::Branch(a, b) => vec![a, b],
             Leave::Exit | Leave::Dead => vec![],
         }
@@ -66,6 +71,7 @@ enum Flow {
     Jump(Pc),
     Branch(Pc, Pc),
     Enter(CallCtx, Pc),
+    TailCall(Pc),
     Return(CallCtx, Pc),
     Exit,
     Dead,
@@ -86,6 +92,7 @@ fn flow(program: &Program, facts: &Facts, ctx: CallCtx, pc: Pc) -> Flow {
             Some(callee) => Flow::Enter(callee, start),
             None => Flow::Dead,
         },
+        Insn::Call(Callee::Helper(TAIL_CALL)) => Flow::TailCall(next),
         Insn::Exit => match facts.contexts.get(ctx.0 as usize).and_then(|c| c.caller) {
             Some((caller, call)) => Flow::Return(caller, call.plus(1)),
             None => Flow::Exit,
@@ -136,7 +143,7 @@ fn find_leaders(program: &Program, facts: &Facts) -> Vec<(CallCtx, Pc)> {
                 work.push((ctx, p));
                 continue;
             }
-            Flow::Jump(p) => vec![(ctx, p)],
+            Flow::Jump(p) | Flow::TailCall(p) => vec![(ctx, p)],
             Flow::Branch(a, b) => vec![(ctx, a), (ctx, b)],
             Flow::Enter(c, p) | Flow::Return(c, p) => vec![(c, p)],
             Flow::Exit | Flow::Dead => vec![],
@@ -184,6 +191,7 @@ fn walk_node(
                 break (after, leave);
             }
             Flow::Enter(c, p) => break (after, jump(node(c, p), Leave::Enter)),
+            Flow::TailCall(p) => break (after, jump(node(ctx, p), Leave::TailCall)),
             Flow::Return(c, p) => break (after, jump(node(c, p), Leave::Return)),
             Flow::Exit => break (after, Leave::Exit),
             Flow::Dead => break (after, Leave::Dead),

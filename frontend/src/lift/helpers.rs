@@ -25,6 +25,19 @@ const R3: Reg = Reg(3);
 const R4: Reg = Reg(4);
 const R5: Reg = Reg(5);
 
+/// True for the arrays and hash kinds whose entries programs look up and change.
+fn holds_values(kind: MapKind) -> bool {
+    matches!(
+        kind,
+        MapKind::Array
+            | MapKind::PercpuArray
+            | MapKind::Hash
+            | MapKind::PercpuHash
+            | MapKind::LruHash
+            | MapKind::LruPercpuHash
+    )
+}
+
 impl Lift<'_> {
     pub(super) fn helper(&mut self, id: u32) {
         let result = match id {
@@ -76,7 +89,7 @@ impl Lift<'_> {
     }
 
     /// The map that a register names, if it is one and the same on all paths.
-    fn map_arg(&mut self, r: Reg) -> Option<MapId> {
+    pub(super) fn map_arg(&mut self, r: Reg) -> Option<MapId> {
         if let RegFact::Ptr { kind: PtrKind::Map(m), .. } = self.fact(r) {
             return Some(map_id(m));
         }
@@ -95,12 +108,15 @@ impl Lift<'_> {
         };
         let decl = &self.b.dfg().maps[map];
         let (kind, key_size, name) = (decl.kind, decl.key_size, decl.name.clone());
-        let keyed = matches!(kind, MapKind::Hash | MapKind::PercpuHash);
-        if !keyed && !matches!(kind, MapKind::Array | MapKind::PercpuArray) {
+        let sent_through = matches!(
+            kind,
+            MapKind::Devmap | MapKind::DevmapHash | MapKind::Cpumap | MapKind::Xskmap
+        );
+        if !sent_through && !holds_values(kind) {
             self.refuse(
                 "BL0411",
                 format!("lookup in `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
-                "use an array, percpu_array, hash or percpu_hash map",
+                "use an array or a hash map",
             );
             return;
         }
@@ -121,15 +137,11 @@ impl Lift<'_> {
         let map = self.map_arg(R1)?;
         let decl = &self.b.dfg().maps[map];
         let (kind, key_size, name) = (decl.kind, decl.key_size, decl.name.clone());
-        let known = matches!(
-            kind,
-            MapKind::Hash | MapKind::PercpuHash | MapKind::Array | MapKind::PercpuArray
-        );
-        if !known {
+        if !holds_values(kind) {
             self.refuse(
                 "BL0411",
                 format!("change of `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
-                "use an array, percpu_array, hash or percpu_hash map",
+                "use an array or a hash map",
             );
             return None;
         }
@@ -200,11 +212,15 @@ impl Lift<'_> {
         let map = self.map_arg(R1)?;
         let decl = &self.b.dfg().maps[map];
         let (kind, name) = (decl.kind, decl.name.clone());
-        if kind != MapKind::Devmap {
+        let known = matches!(
+            kind,
+            MapKind::Devmap | MapKind::DevmapHash | MapKind::Cpumap | MapKind::Xskmap
+        );
+        if !known {
             self.refuse(
                 "BL0411",
                 format!("redirect through `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
-                "use a devmap",
+                "use a devmap, devmap_hash, cpumap or xskmap",
             );
             return None;
         }

@@ -8,6 +8,7 @@
 //! * A pointer to a map value becomes an entry and an offset; a null check becomes `entry_is_null`.
 //! * `adjust_head` and `adjust_tail` become arithmetic on the packet's start and end.
 //! * Calls between functions of the program are inlined; loops stay (`unroll_loops` removes them for pipelines).
+//! * Tail calls become jumps into the programs that the arrays hold at compile time.
 //! * Each value remembers the instruction it comes from and gets a name where the source suggests one.
 //!
 //! Everything that has no form in the IR is reported at once, with codes `BL04xx`.
@@ -18,6 +19,9 @@ mod helpers;
 mod memory;
 mod names;
 mod ssa;
+mod tail_calls;
+
+pub use tail_calls::TailTargets;
 
 use crate::facts::{CallCtx, InsnFacts, PtrKind, RegFact, VerifiedProgram};
 use crate::insn::{Callee, Imm64, Insn, Operand, Pc, Reg};
@@ -69,11 +73,39 @@ fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
     found.into_values().collect()
 }
 
-/// Lifts `verified` to SSA form.
+/// Lifts `verified` to SSA form; every `PROG_ARRAY` is empty.
 ///
 /// # Errors
 /// One diagnostic for each instruction that the IR cannot express.
 pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
+    lift_with(verified, &TailTargets::default())
+}
+
+/// Lifts `verified`, with the programs that its tail calls reach, to one function in SSA form.
+///
+/// # Errors
+/// As [`lift`], for all programs; `BL0416` if the programs together are too large.
+pub fn lift_with(
+    verified: &VerifiedProgram,
+    targets: &TailTargets<'_>,
+) -> Result<Function, Vec<Diagnostic>> {
+    let root = lift_one(verified, targets, true)?;
+    tail_calls::link(verified, root, targets)
+}
+
+/// One program, before its tail calls are linked.
+struct Lifted {
+    function: Function,
+    sites: Vec<tail_calls::Site>,
+    /// Stand-ins for start, end, valid end, redirect map and key at the beginning; none of a program that packets arrive at.
+    stand_ins: Vec<Value>,
+}
+
+fn lift_one(
+    verified: &VerifiedProgram,
+    targets: &TailTargets<'_>,
+    first: bool,
+) -> Result<Lifted, Vec<Diagnostic>> {
     let program = verified.program();
     let closed: Vec<Diagnostic> =
         verified.facts().closed_calls.iter().map(|pc| not_entered(program, *pc)).collect();
@@ -106,12 +138,17 @@ pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
         depth: 0,
         sources: BTreeMap::new(),
         diagnostics: Vec::new(),
+        targets,
+        first,
+        sites: Vec::new(),
+        stand_ins: Vec::new(),
     };
     for &node in &graph.order {
         lift.node(&graph, node);
     }
     if lift.diagnostics.is_empty() {
-        Ok(lift.b.into_function(program.name.clone()))
+        let (sites, stand_ins) = (lift.sites, lift.stand_ins);
+        Ok(Lifted { function: lift.b.into_function(program.name.clone()), sites, stand_ins })
     } else {
         lift.diagnostics.sort_by_key(|d| d.at.pc);
         lift.diagnostics.dedup();
@@ -129,6 +166,11 @@ struct Lift<'a> {
     depth: u32,
     sources: BTreeMap<Pc, Src>,
     diagnostics: Vec<Diagnostic>,
+    targets: &'a TailTargets<'a>,
+    /// Packets arrive at this program; it is not the target of a tail call.
+    first: bool,
+    sites: Vec<tail_calls::Site>,
+    stand_ins: Vec<Value>,
 }
 
 impl Lift<'_> {
@@ -158,6 +200,9 @@ impl Lift<'_> {
 
     /// Before the first instruction: the packet lies at 0, nothing is redirected.
     fn initial_state(&mut self) {
+        if !self.first {
+            return self.inherited_state();
+        }
         let zero = self.b.iconst(0, 64);
         let len = self.b.emit(Op::Input(Input::PacketLen), Ty::Int(16));
         let end = self.b.zext(len, 64);
@@ -189,6 +234,7 @@ impl Lift<'_> {
                 self.b.start_frame(self.depth + 1);
                 Terminator::Jump(Builder::target(n))
             }
+            Leave::TailCall(n) => self.tail_call(n),
             Leave::Return(n) => {
                 self.copy_reg((self.depth, 0), (self.depth - 1, 0));
                 Terminator::Jump(Builder::target(n))
@@ -240,6 +286,7 @@ impl Lift<'_> {
             Insn::Atomic { kind, size, fetch, dst, off, src } => {
                 self.atomic(kind, size, fetch, dst, off, src);
             }
+            Insn::Call(Callee::Helper(graph::TAIL_CALL)) => {} // ends its node
             Insn::Call(Callee::Helper(id)) => self.helper(id),
             Insn::Call(Callee::Kfunc(k)) => {
                 let name = self.program.kfuncs.get(k).map_or("?", String::as_str).to_string();

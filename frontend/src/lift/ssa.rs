@@ -155,6 +155,21 @@ impl<'a> Builder<'a> {
         Function { name, dfg: self.dfg, blocks: self.blocks, entry: block_of(0) }
     }
 
+    /// The block that is being filled.
+    pub(super) fn block(&self) -> Block {
+        block_of(self.node)
+    }
+
+    /// A block that no node stands for; nothing follows it yet.
+    pub(super) fn add_block(&mut self) -> Block {
+        self.blocks.push(BlockData {
+            params: Vec::new(),
+            insts: Vec::new(),
+            term: Terminator::Unreachable,
+            max_trips: None,
+        })
+    }
+
     pub(super) fn target(node: Node) -> Target {
         Target { block: block_of(node), args: Vec::new() }
     }

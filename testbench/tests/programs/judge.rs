@@ -3,10 +3,16 @@
 use crate::workload::{Case, Workload};
 use beeline_frontend::object::KernelTypes;
 use beeline_frontend::{load, verifier, Insn, Object, Pc, Program, VerifiedProgram};
+use beeline_ir::function::Function;
+use beeline_ir::validate::validate_function;
+use beeline_ir::Diagnostic;
+use beeline_sim::exec::FunctionExec;
+use beeline_sim::outcome::{compare, compare_maps, Executor, Outcome};
 use beeline_sim::{Interp, MapSet, Packet};
 use beeline_testbench::capture::{Trace, TracePacket};
 use beeline_testbench::engine::{self, EngineKind, Job, Surroundings};
 use beeline_testbench::equiv::{equiv, Status};
+use beeline_testbench::flow::{self, CompileError, Options};
 use beeline_testbench::interp;
 use beeline_testbench::kernel::{Attach, KernelObject};
 use beeline_testbench::map_file::{self, MapFile};
@@ -83,6 +89,21 @@ impl Trial<'_> {
             }
             replay.jumbo(&self.workload.packets)
         })
+    }
+
+    /// The compiled forms of `bytes` on the trace of the case: SSA form and pipeline, as far as the program has them. The codes that
+    /// say why it has no hardware form; none if it has one.
+    pub fn forms(&self, bytes: &[u8]) -> Result<Vec<Diagnostic>, String> {
+        let object = load(bytes, self.case.name).map_err(|e| first(e.diagnostics()))?;
+        if let Err(e) = object.program(self.case.entry) {
+            return Ok(e.diagnostics().to_vec());
+        }
+        let mut refused = Vec::new();
+        self.with_state(&object, |replay| {
+            refused = replay.forms(&self.workload.packets)?;
+            Ok(())
+        })?;
+        Ok(refused)
     }
 
     /// How much of the entry program in `bytes` the traffic executes: slots that it does not reach, and all slots.
@@ -174,6 +195,68 @@ impl Replay<'_> {
         let second_half = |pc: usize| matches!(program.insns[pc], Insn::Imm64Tail);
         let slots = (0..reached.len()).filter(|pc| !reached[*pc] && !second_half(*pc));
         Ok(slots.map(|pc| Pc(pc as u32)).collect())
+    }
+
+    fn forms(&self, packets: &[TracePacket]) -> Result<Vec<Diagnostic>, String> {
+        let options = Options { tail_calls: self.tail_calls.clone(), ..Options::default() };
+        let function = match flow::optimised(self.program, &options, &mut |_, _| {}) {
+            Ok(function) => function,
+            Err(CompileError::Rejected(all)) => return Ok(all),
+            Err(CompileError::Internal(what)) => return Err(what),
+        };
+        self.function(&function, packets)?;
+        let hardware = match flow::generate(function, self.case_name(), &options) {
+            Ok(hardware) => hardware,
+            Err(CompileError::Rejected(all)) => return Ok(all),
+            Err(CompileError::Internal(what)) => return Err(what),
+        };
+        let trace = Trace { packets: packets.to_vec(), notices: Vec::new() };
+        let pacing = Pacing::Random(packets.len() as u64);
+        let job = Job { hardware: Some(&hardware), pacing, ..self.job(&trace) };
+        let report = equiv(&[EngineKind::Interp, EngineKind::Pipeline], &job);
+        for (engine, status) in &report.engines {
+            match status {
+                Status::Reference | Status::Equal => {}
+                Status::Diverged(d) => return Err(format!("{engine}: {}", d.what)),
+                other => return Err(format!("{engine}: {other:?}")),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn case_name(&self) -> &str {
+        &self.program.program().object
+    }
+
+    /// The SSA form after all passes does to each packet, and to the maps, what the bytecode does.
+    fn function(&self, function: &Function, packets: &[TracePacket]) -> Result<(), String> {
+        let valid = validate_function(function.clone()).map_err(|f| f.to_string())?;
+        let trace = Trace { packets: packets.to_vec(), notices: Vec::new() };
+        let job = self.job(&trace);
+        let program = self.program.program();
+        let mut exec = FunctionExec::new(&valid);
+        let mut interp = interp::prepare(&job, Interp::new).map_err(|all| first(&all))?;
+        let start = || {
+            let mut maps = MapSet::for_program(program).map_err(|e| e.to_string())?;
+            self.maps.load(&mut maps)?;
+            Ok::<_, String>((Packet::new(), maps))
+        };
+        let ((mut a, mut maps_a), (mut b, mut maps_b)) = (start()?, start()?);
+        for (n, p) in packets.iter().enumerate() {
+            let inputs = interp::inputs(&job, n);
+            let run = |engine: &mut dyn Executor, packet: &mut Packet, maps: &mut MapSet| {
+                packet.arrive(&p.bytes).map_err(|e| e.to_string())?;
+                maps.start_packet();
+                let exit = engine.run(&inputs, packet, maps).map_err(|f| format!("{f:?}"))?;
+                Ok::<_, String>(Outcome::new(exit, packet))
+            };
+            let expected = run(&mut interp, &mut a, &mut maps_a)?;
+            let got = run(&mut exec, &mut b, &mut maps_b)?;
+            if let Some(d) = compare(&expected, &got) {
+                return Err(format!("SSA form, packet {n}: {d}"));
+            }
+        }
+        compare_maps(&maps_a, &maps_b).map_or(Ok(()), |d| Err(format!("SSA form, at the end: {d}")))
     }
 
     /// The interpreter keeps to what the verifier promised on frames of 9,000 bytes, too.
