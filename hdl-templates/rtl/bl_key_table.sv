@@ -91,9 +91,11 @@ module bl_key_table #(
         .host_slot  (host_index),
         .host_row   ({host_present, host_key}),
         .row        (row),
+        .host_rvalid(row_read[b]),
         .wr_en      (1'b0),
-        .wr_row     ({(KEY_W + 1) {1'b0}}),
-        .host_rvalid(row_read[b])
+        .wr_index   ({INDEX_W{1'b0}}),
+        .wr_mask    ({(KEY_W / 8 + 1) {1'b0}}),
+        .wr_row     ({(KEY_W + 1) {1'b0}})
     );
 
     assign match[b]                         = row[KEY_W] && (row[KEY_W-1:0] == key_q);

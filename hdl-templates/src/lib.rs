@@ -12,6 +12,8 @@ pub fn cells() -> &'static [(&'static str, &'static str)] {
     &[
         ("bl_packet_fifo.sv", include_str!("../rtl/bl_packet_fifo.sv")),
         ("bl_desc_fifo.sv", include_str!("../rtl/bl_desc_fifo.sv")),
+        ("bl_gate.sv", include_str!("../rtl/bl_gate.sv")),
+        ("bl_scoreboard.sv", include_str!("../rtl/bl_scoreboard.sv")),
         ("bl_framer.sv", include_str!("../rtl/bl_framer.sv")),
         ("bl_value_ram.sv", include_str!("../rtl/bl_value_ram.sv")),
         ("bl_key_table.sv", include_str!("../rtl/bl_key_table.sv")),

@@ -7,6 +7,8 @@ use beeline_hdl::tools::{find_yosys, Yosys};
 const SHAPES: &[(&str, &[&str])] = &[
     ("bl_packet_fifo", &["", "WIDTH=8 DEPTH=2", "WIDTH=1024 DEPTH=64"]),
     ("bl_desc_fifo", &["", "WIDTH=1 DEPTH=2", "WIDTH=700 DEPTH=64"]),
+    ("bl_gate", &["", "WIDTH=1 DEPTH=2", "WIDTH=700 DEPTH=64"]),
+    ("bl_scoreboard", &["", "WIDTH=1 DEPTH=1", "WIDTH=128 DEPTH=7 NUM_READS=3"]),
     (
         "bl_framer",
         &[
@@ -27,6 +29,10 @@ const SHAPES: &[(&str, &[&str])] = &[
             "DEPTH=5 WIDTH=1",
             "DEPTH=1000 WRITABLE=1'b0",
             "WIDTH=72 DEPTH=1 INIT=72'd5",
+            "OWN_INDEX=1'b0",
+            "OWN_INDEX=1'b0 DEPTH=1",
+            "OWN_INDEX=1'b0 LANE_STARTS=8'h89",
+            "OWN_INDEX=1'b0 DEPTH=1 WIDTH=12 LANE_STARTS=2'h3",
         ],
     ),
     (

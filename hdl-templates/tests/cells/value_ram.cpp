@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < 5; i++) {
     Bytes noise(bytes, uint8_t(rng.next() | 1));
     top.host_sel = top.host_write = top.wr_en = 1;
+    set_bytes(top.wr_mask, Bytes(bytes, 0xff), bytes);
     top.index = top.host_slot = uint32_t(rng.range(0, depth - 1));
     set_bytes(top.host_row, cut(noise), width);
     set_bytes(top.wr_row, cut(noise), width);
