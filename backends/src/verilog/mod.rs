@@ -144,6 +144,7 @@ fn render(template: &impl Template) -> Result<String, askama::Error> {
 fn uses_cell(layout: &Layout, name: &str) -> bool {
     match name {
         "bl_key_table.sv" => !layout.staged.lookups.is_empty(),
+        "bl_gate.sv" | "bl_scoreboard.sv" => !layout.staged.gates.is_empty(),
         "bl_value_ram.sv" => layout.maps.iter().any(|m| m.used),
         _ => true,
     }

@@ -152,17 +152,18 @@ impl TopEmitter<'_> {
         ports.push(("host_slot", self.request("req_slot", 32, m.slot_bits)));
         ports.push(("host_row", self.request("req_value", 8 * all_value, width)));
         ports.push(("row", row));
-        match port.filter(|_| writes) {
-            Some(p) => {
-                ports.push(("wr_en", layout.value_ports[p].write.clone()));
-                ports.push(("wr_row", layout.value_ports[p].row_next.clone()));
-            }
-            None => {
-                ports.push(("wr_en", "1'b0".to_owned()));
-                ports.push(("wr_row", format!("{width}'d0")));
-            }
-        }
         ports.push(("host_rvalid", valid));
+        let (enable, changed) = match port.filter(|_| writes) {
+            Some(p) => {
+                let names = &layout.value_ports[p];
+                (names.write.clone(), names.row_next.clone())
+            }
+            None => ("1'b0".to_owned(), format!("{width}'d0")),
+        };
+        ports.push(("wr_en", enable));
+        ports.push(("wr_index", format!("{}'d0", m.slot_bits)));
+        ports.push(("wr_mask", format!("{}'d1", decl.value_size)));
+        ports.push(("wr_row", changed));
         let mut parameters = vec![("WIDTH", width.to_string()), ("DEPTH", m.rows.to_string())];
         parameters.push(("WRITABLE", format!("1'b{}", u8::from(writes))));
         if let Some(initial) = decl.initial.as_ref().filter(|i| i.iter().any(|b| *b != 0)) {

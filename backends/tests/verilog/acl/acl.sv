@@ -155,8 +155,9 @@ module acl (
       .WIDTH(128), .DEPTH(4), .WRITABLE(1'b1)
   ) u_counters_values (
       .clk, .rst, .index(counters_slot), .host_sel(token[4] && counters_selected), .host_write(req_write),
-      .host_slot(req_slot[1:0]), .host_row(req_value), .row(counters_row), .wr_en(counters_write),
-      .wr_row(counters_row_next), .host_rvalid(counters_host_row_valid)
+      .host_slot(req_slot[1:0]), .host_row(req_value), .row(counters_row),
+      .host_rvalid(counters_host_row_valid), .wr_en(counters_write), .wr_index(2'd0), .wr_mask(16'd1),
+      .wr_row(counters_row_next)
   );
 
   // Map 1, senders: hash of 64, key 6 bytes, value 4 bytes.
@@ -200,8 +201,8 @@ module acl (
       .WIDTH(32), .DEPTH(128), .WRITABLE(1'b0)
   ) u_senders_values (
       .clk, .rst, .index(senders_slot), .host_sel(token[2] && senders_selected), .host_write(req_write),
-      .host_slot(req_slot[6:0]), .host_row(req_value[31:0]), .row(senders_row), .wr_en(1'b0), .wr_row(32'd0),
-      .host_rvalid(senders_host_row_valid)
+      .host_slot(req_slot[6:0]), .host_row(req_value[31:0]), .row(senders_row),
+      .host_rvalid(senders_host_row_valid), .wr_en(1'b0), .wr_index(7'd0), .wr_mask(4'd1), .wr_row(32'd0)
   );
 
   // Deparser: patches what the program wrote into the stored beats.
