@@ -83,6 +83,7 @@ pub mod pipeline;
 pub mod ports;
 pub mod random;
 pub mod schedule;
+pub mod state;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -11,13 +11,15 @@ use crate::if_convert::{remove_unused, BoolFn, Emitter};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
 use crate::schedule::deps::order_of;
+use crate::state::topological;
 use crate::{Dfg, Ty};
 use cranelift_entity::SecondaryMap;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 mod accesses;
 mod keys;
+
+pub(crate) use keys::split_alike;
 
 /// Lets exclusive accesses share ports, and removes the predicates of lookups and loads.
 ///
@@ -310,44 +312,11 @@ fn sort(p: &mut Pipeline, mut never_both: impl FnMut(Inst, Inst) -> bool) {
     let (loads, others): (Vec<Inst>, Vec<Inst>) = p.order.iter().partition(|i| is_load(i));
     let state_pairs = order_of(&p.dfg, &p.order);
     p.order = loads.into_iter().chain(others).collect();
-    let mut position: SecondaryMap<Inst, usize> = SecondaryMap::new();
-    p.order.iter().enumerate().for_each(|(n, &i)| position[i] = n);
-    let mut waiting = vec![0u32; p.order.len()];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); p.order.len()];
-    let mut edge = |from: Inst, to: usize| {
-        users[position[from]].push(to);
-        waiting[to] += 1;
-    };
-    for (n, &inst) in p.order.iter().enumerate() {
-        let data = &p.dfg.insts[inst];
-        let mut operands: Vec<Value> = data.pred.into_iter().collect();
-        data.op.for_each_arg(|v| operands.push(v));
-        operands.into_iter().filter_map(|v| p.dfg.maker(v)).for_each(|maker| edge(maker, n));
-    }
     // Effects and the loads between them stand in the list as the program executes them.
-    for (earlier, later) in state_pairs {
-        if !never_both(earlier, later) {
-            edge(earlier, position[later]);
-        }
-    }
-    let mut ready: BinaryHeap<Reverse<usize>> =
-        (0..p.order.len()).filter(|&n| waiting[n] == 0).map(Reverse).collect();
-    let mut sorted = Vec::with_capacity(p.order.len());
-    while let Some(Reverse(n)) = ready.pop() {
-        sorted.push(p.order[n]);
-        for &user in &users[n] {
-            waiting[user] -= 1;
-            if waiting[user] == 0 {
-                ready.push(Reverse(user));
-            }
-        }
-    }
-    assert_eq!(
-        sorted.len(),
-        p.order.len(),
-        "sharing a port never makes an operation wait for itself"
-    );
-    p.order = sorted;
+    let pairs: Vec<(Inst, Inst)> =
+        state_pairs.into_iter().filter(|&(a, b)| !never_both(a, b)).collect();
+    p.order = topological(&p.dfg, &p.order, &pairs)
+        .expect("sharing a port never makes an operation wait for itself");
 }
 
 /// A diagnostic for each map that is written and accessed at several entries.

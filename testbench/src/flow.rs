@@ -10,6 +10,7 @@ use beeline_ir::passes;
 use beeline_ir::pipeline::{Pipeline, StagedPipeline};
 use beeline_ir::ports::share_ports;
 use beeline_ir::schedule::{boundary_bits, register_bits, schedule};
+use beeline_ir::state::lower_state;
 use beeline_ir::target::TargetDesc;
 use beeline_ir::validate::{validate_staged, Validated};
 use beeline_ir::Diagnostic;
@@ -109,12 +110,13 @@ pub fn optimised(
     Ok(function)
 }
 
-/// The predicated form of an optimised function, ports shared.
+/// The predicated form of an optimised function, changes of maps lowered and ports shared.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn predicated(function: &Function) -> Result<Pipeline, CompileError> {
     let mut pipeline = if_convert(function)?;
+    lower_state(&mut pipeline)?;
     share_ports(&mut pipeline)?;
     Ok(pipeline)
 }

@@ -33,13 +33,9 @@ use merge::{Arm, Edge};
 /// Converts `f`, whose loops have been unrolled, to a pipeline.
 ///
 /// # Errors
-/// `BL0601` if a loop is left; `BL0602` if no path returns; `BL0606` for each operation that a pipeline cannot do.
+/// `BL0601` if a loop is left; `BL0602` if no path returns.
 pub fn if_convert(f: &Function) -> Result<Pipeline, Vec<Diagnostic>> {
     let at = || Place { program: Some(f.name.clone()), ..Place::default() };
-    let foreign = without_pipeline_form(f);
-    if !foreign.is_empty() {
-        return Err(foreign);
-    }
     let cfg = Cfg::new(f).map_err(|header| vec![loop_left(f, header).at(at())])?;
     if cfg.never[f.entry] {
         let message = "no path through the program reaches a return";
@@ -55,26 +51,6 @@ pub fn if_convert(f: &Function) -> Result<Pipeline, Vec<Diagnostic>> {
     let mut p = Pipeline { name: f.name.clone(), dfg: c.e.dfg, order: c.e.order, verdict };
     remove_unused(&mut p);
     Ok(p)
-}
-
-/// A diagnostic for each operation of a function that has no form in a pipeline.
-fn without_pipeline_form(f: &Function) -> Vec<Diagnostic> {
-    let graph = crate::analysis::cfg::Cfg::new(f);
-    let insts = graph.reverse_postorder().iter().flat_map(|b| &f.blocks[*b].insts);
-    let change = |inst: &Inst| {
-        let (map, what) = match f.dfg.insts[*inst].op {
-            Op::MapUpdate { map, .. } => (map, "updates"),
-            Op::MapDelete { map, .. } => (map, "deletes"),
-            _ => return None,
-        };
-        let name = &f.dfg.maps[map].name;
-        let message =
-            format!("the program {what} entries of map `{name}`; this has no hardware form yet");
-        let d =
-            Diagnostic::error("BL0606", message).at(crate::ports::place_of(&f.dfg, &f.name, *inst));
-        Some(d.help("look the entry up and change its value, or leave the keys to the host"))
-    };
-    insts.filter_map(change).collect()
 }
 
 fn loop_left(f: &Function, header: Block) -> Diagnostic {

@@ -7,7 +7,7 @@ use crate::Ty;
 use std::collections::BTreeSet;
 
 /// Splits every key at every bit at which one of them is split.
-pub(super) fn split_alike(e: &mut Emitter, keys: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
+pub(crate) fn split_alike(e: &mut Emitter, keys: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
     let mut cuts: BTreeSet<u32> = BTreeSet::new();
     for key in &keys {
         let mut at = 0;

@@ -23,6 +23,7 @@ pub fn order_of(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
     for (n, later) in events.iter().enumerate() {
         pairs.extend(events[..n].iter().map(|earlier| (*earlier, *later)));
     }
+    pairs.extend(key_order(dfg, order));
     let mut accesses: BTreeMap<MapId, Vec<ValueAccess>> = BTreeMap::new();
     for &inst in order {
         if let Some((map, access)) = ValueAccess::of(dfg, inst) {
@@ -73,6 +74,28 @@ impl ValueAccess {
     pub fn overlaps(&self, other: &Self) -> bool {
         self.bytes.0 < other.bytes.1 && other.bytes.0 < self.bytes.1
     }
+}
+
+/// Lookups in a map whose keys the program changes, and those changes.
+fn key_order(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
+    let mut seen: BTreeMap<MapId, Vec<(Inst, bool)>> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for &inst in order {
+        let (map, changes) = match dfg.insts[inst].op {
+            Op::MapLookup { map, .. } => (map, false),
+            Op::MapUpdate { map, .. }
+            | Op::MapDelete { map, .. }
+            | Op::MapInsert { map, .. }
+            | Op::MapRemove { map, .. }
+            | Op::MapTouch { map, .. } => (map, true),
+            _ => continue,
+        };
+        let list = seen.entry(map).or_default();
+        let before = list.iter().filter(|(_, changed)| changes || *changed);
+        pairs.extend(before.map(|(earlier, _)| (*earlier, inst)));
+        list.push((inst, changes));
+    }
+    pairs
 }
 
 /// The packet operations' share of [`state_order`].

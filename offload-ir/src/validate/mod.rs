@@ -37,13 +37,14 @@
 //! - **P2** A definition comes before its uses.
 //! - **P3** Only effects, loads and lookups have predicates, all of them `i1`.
 //! - **P4** The values of the verdict are defined integers.
-//! - **P5** No operation creates or deletes entries of a map.
+//! - **P5** A map has `map_update`s and `map_delete`s or, once it is lowered ([`crate::state`]), at most one `map_insert` and one `map_remove`, behind
+//!   all lookups in the map, and `map_touch`es.
 //!
 //! The order of effects on one state is the order of the list, by definition.
 //!
 //! # `StagedPipeline`
 //!
-//! - **S1** The operations form a valid `Pipeline`.
+//! - **S1** The operations form a valid `Pipeline`, all of whose maps are lowered.
 //! - **S2** Stages lie below the number of stages, which is at least 1, and ascend along the order (so effects on one state keep their order).
 //!   Trace inputs are in stage 0, events in the last stage.
 //! - **S3** An operand exists in the stage that uses it (equal stages chain): it is made in an earlier or the same

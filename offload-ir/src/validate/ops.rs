@@ -58,7 +58,12 @@ impl Check<'_> {
     fn result(&self, op: &Op, result: Option<Value>, sink: &mut Sink) {
         let stores = matches!(
             op,
-            Op::PktStore { .. } | Op::PktZero { .. } | Op::MapStore { .. } | Op::EventOutput { .. }
+            Op::PktStore { .. }
+                | Op::PktZero { .. }
+                | Op::MapStore { .. }
+                | Op::MapRemove { .. }
+                | Op::MapTouch { .. }
+                | Op::EventOutput { .. }
         );
         if !sink.require(stores == result.is_none(), self.site, "O2", || {
             if stores { "a store has no result" } else { "the operation needs a result" }.into()

@@ -4,10 +4,10 @@ use super::faults::{Faults, Sink, Site};
 use super::ops::check_inst;
 use super::Validated;
 use crate::dfg::{Ty, ValueDef};
-use crate::entities::{Inst, Value};
+use crate::entities::{Inst, MapId, Value};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the invariants of a `Pipeline` and stamps it.
 ///
@@ -46,8 +46,6 @@ pub(super) fn check_pipeline(pipeline: &Pipeline, sink: &mut Sink) -> bool {
             let ok = dfg.values[v].def == ValueDef::Inst(inst);
             sink.require(ok, site, "P1", || format!("{v} is not defined here"));
         }
-        let changes_keys = matches!(data.op, Op::MapUpdate { .. } | Op::MapDelete { .. });
-        sink.require(!changes_keys, site, "P5", || "a pipeline cannot do this".into());
         if let Some(p) = data.pred {
             let may = data.op.has_effect() || data.op.reads_state();
             sink.require(may, site, "P3", || "this operation has no predicate".into());
@@ -59,6 +57,7 @@ pub(super) fn check_pipeline(pipeline: &Pipeline, sink: &mut Sink) -> bool {
             "the operation stands in two places".into()
         });
     }
+    check_changes(pipeline, sink);
     for v in pipeline.verdict.values() {
         let exists = dfg.values.is_valid(v);
         sound &= exists;
@@ -66,4 +65,52 @@ pub(super) fn check_pipeline(pipeline: &Pipeline, sink: &mut Sink) -> bool {
         sink.require(ok, Site::Verdict, "P4", || format!("{v} is not a defined integer"));
     }
     sound
+}
+
+/// P5
+fn check_changes(pipeline: &Pipeline, sink: &mut Sink) {
+    let ops = || pipeline.order.iter().map(|&i| (i, &pipeline.dfg.insts[i].op));
+    let mut lowered: BTreeMap<MapId, [Option<Inst>; 2]> = BTreeMap::new();
+    for (inst, op) in ops() {
+        let (map, kind) = match op {
+            Op::MapInsert { map, .. } => (*map, Some(0)),
+            Op::MapRemove { map, .. } => (*map, Some(1)),
+            Op::MapTouch { map, .. } => (*map, None),
+            _ => continue,
+        };
+        let seen = lowered.entry(map).or_default();
+        let Some(kind) = kind else { continue };
+        let second = seen[kind].replace(inst).is_some();
+        sink.require(!second, Site::Inst(inst), "P5", || {
+            format!("a second one of its kind for {map}")
+        });
+    }
+    let mut changed: BTreeSet<MapId> = BTreeSet::new();
+    for (inst, op) in ops() {
+        match op {
+            Op::MapUpdate { map, .. } | Op::MapDelete { map, .. } => {
+                sink.require(!lowered.contains_key(map), Site::Inst(inst), "P5", || {
+                    format!("{map} has been lowered")
+                });
+            }
+            Op::MapInsert { map, .. } | Op::MapRemove { map, .. } => {
+                changed.insert(*map);
+            }
+            Op::MapLookup { map, .. } => {
+                sink.require(!changed.contains(map), Site::Inst(inst), "P5", || {
+                    format!("a lookup in {map} after a change of its keys")
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A fault for each update or deletion that has not been lowered.
+pub(super) fn check_lowered(pipeline: &Pipeline, sink: &mut Sink) {
+    for &inst in &pipeline.order {
+        let op = &pipeline.dfg.insts[inst].op;
+        let lowered = !matches!(op, Op::MapUpdate { .. } | Op::MapDelete { .. });
+        sink.require(lowered, Site::Inst(inst), "S1", || "this has to be lowered".into());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::faults::{Faults, Sink, Site};
 use super::gates::check_gates;
-use super::pipeline::check_pipeline;
+use super::pipeline::{check_lowered, check_pipeline};
 use super::window::check_window;
 use super::Validated;
 use crate::dfg::{Ty, ValueDef};
@@ -28,6 +28,7 @@ fn check_staged(staged: &StagedPipeline, sink: &mut Sink) {
     if !check_pipeline(&staged.pipeline, sink) || !sink.faults.is_empty() {
         return;
     }
+    check_lowered(&staged.pipeline, sink);
     let mut check = StagedCheck { staged, ports: BTreeMap::new() };
     if !check.stages(sink) {
         return;
