@@ -10,7 +10,7 @@ use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 use super::{Ipv4, PacketBuilder, Rng, MINIMUM_FRAME};
 
 /// Where every trace starts: 2024-01-01 00:00:00 UTC, in nanoseconds.
-const START_NS: u64 = 1_704_067_200_000_000_000;
+pub const START_NS: u64 = 1_704_067_200_000_000_000;
 /// Preamble, check sequence and gap between frames: what a frame takes on the wire beyond its bytes.
 const WIRE_OVERHEAD: u64 = 24;
 
@@ -21,6 +21,17 @@ pub struct Frame {
     pub timestamp_ns: u64,
     /// The bytes from the destination MAC on, without check sequence.
     pub data: Vec<u8>,
+}
+
+/// Gaps between the packets of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// The largest of the usual gaps, in nanoseconds.
+    pub largest_gap_ns: usize,
+    /// In front of how many of 100 packets there is a pause.
+    pub percent: usize,
+    /// How long it is at most, in nanoseconds.
+    pub longest_ns: usize,
 }
 
 /// Packets in the order of their arrival.
@@ -40,6 +51,19 @@ impl Trace {
             Frame { timestamp_ns, data }
         });
         Self { frames: frames.collect() }
+    }
+
+    /// As [`Trace::with_gaps`], where now and then the line is silent for longer, so that state expires.
+    pub fn with_pauses(packets: Vec<Vec<u8>>, rng: &mut Rng, pauses: Pauses) -> Self {
+        let mut trace = Self::with_gaps(packets, rng, pauses.largest_gap_ns);
+        let mut late = 0;
+        for frame in &mut trace.frames {
+            if rng.percent(pauses.percent) {
+                late += rng.between(0, pauses.longest_ns) as u64;
+            }
+            frame.timestamp_ns += late;
+        }
+        trace
     }
 
     /// `packets` without gaps on a port of `gigabits` per second.

@@ -6,7 +6,8 @@ mod filters;
 mod meters;
 mod rewriters;
 
-use super::{mangle, maps_json, truncate, MapEntry, Mix, Rng, Trace, CUTS};
+use super::workloads::{self, Talk, Workload};
+use super::{mangle, maps_json, truncate, MapEntry, Mix, Rng, Shape, Trace, CUTS};
 
 /// The largest gap between two frames of an example, in nanoseconds.
 const LARGEST_GAP_NS: usize = 2000;
@@ -39,7 +40,7 @@ impl Example {
     }
 }
 
-/// Every example, by name.
+/// Every example: those whose tables only the host changes by name, then those that keep state.
 pub fn all() -> Vec<Example> {
     vec![
         filters::dns_filter(),
@@ -52,12 +53,26 @@ pub fn all() -> Vec<Example> {
         meters::snap(),
         rewriters::vlan(),
     ]
+    .into_iter()
+    .chain(workloads::all().iter().map(stateful))
+    .collect()
 }
 
 /// A trace of about `count` packets. Most come from `own`, which makes what the program is for; the rest is
 /// other traffic of the site, damaged packets of both, one packet for each length in [`CUTS`], and four jumbo frames.
 fn site_trace(seed: u64, count: usize, mix: &Mix, own: impl Fn(&mut Rng) -> Vec<u8>) -> Trace {
     let rng = &mut Rng::new(seed);
+    let packets = site_packets(rng, count, mix, own);
+    Trace::with_gaps(packets, rng, LARGEST_GAP_NS)
+}
+
+/// The packets of [`site_trace`].
+fn site_packets(
+    rng: &mut Rng,
+    count: usize,
+    mix: &Mix,
+    mut own: impl FnMut(&mut Rng) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
     let mut packets: Vec<Vec<u8>> = (0..count)
         .map(|_| match rng.below(20) {
             0..=12 => own(rng),
@@ -80,7 +95,22 @@ fn site_trace(seed: u64, count: usize, mix: &Mix, own: impl Fn(&mut Rng) -> Vec<
         let packet = mix.jumbo(rng);
         packets.insert(rng.below(packets.len()), packet);
     }
-    Trace::with_gaps(packets, rng, LARGEST_GAP_NS)
+    packets
+}
+
+/// A program that keeps state: its own flows come with the frequencies of Zipf(1.0), and pauses let state expire.
+fn stateful(workload: &Workload) -> Example {
+    let rng = &mut Rng::new(workload.seed());
+    let mut flows = Shape::Zipf { halves: 2 }.draw(rng, 400, workload.flows).into_iter().cycle();
+    let mut talk = Talk::new(workload);
+    let packets = site_packets(rng, 320, &Mix::default(), |rng| {
+        talk.packet(rng, flows.next().unwrap_or_default())
+    });
+    Example {
+        name: workload.name,
+        maps: (workload.maps)(),
+        trace: Trace::with_pauses(packets, rng, workload.pauses),
+    }
 }
 
 #[cfg(test)]
