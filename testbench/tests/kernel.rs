@@ -92,17 +92,21 @@ fn every_example_does_in_the_kernel_what_it_does_in_the_interpreter() {
         .filter(|p| p.join("traffic.pcap").is_file())
         .collect();
     names.sort();
-    assert!(names.len() >= 9);
+    assert!(names.len() >= 21);
     for dir in names {
         let name = dir.file_name().unwrap().to_str().unwrap();
-        let program = verified(&dir.join(format!("{name}.o")), None);
+        let bytes = std::fs::read(dir.join(format!("{name}.o"))).unwrap();
+        let object = load(&bytes, name).unwrap();
+        let program = verifier::verify(object.program(Some(name)).unwrap()).unwrap();
+        let linked = program.program();
         let trace = damaged(capture::read(&dir.join("traffic.pcap")).unwrap());
         let maps = dir.join("maps.json");
         let maps = match maps.is_file() {
-            true => map_file::read(&maps, &program.program().maps, &[]).unwrap(),
-            false => MapFile::default(),
+            true => map_file::read(&maps, &linked.maps, &linked.xdp_programs).unwrap(),
+            false => MapFile::initial(&linked.maps, &linked.xdp_programs).unwrap(),
         };
-        let job = job(&program, &trace, &maps);
+        let tail_calls = TailCalls::load(&object, linked, &maps, &|_| {}).unwrap();
+        let job = Job { tail_calls: &tail_calls, ..job(&program, &trace, &maps) };
         // From the usual place, and from another interface and queue.
         let elsewhere = Surroundings { ingress_ifindex: 7, rx_queue_index: 2, ..job.surroundings };
         for surroundings in [job.surroundings, elsewhere] {
