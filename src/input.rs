@@ -91,8 +91,10 @@ pub(crate) fn tail_calls(
     program: &VerifiedProgram,
     maps: &MapFile,
 ) -> Result<TailCalls, Failure> {
-    let uses_programs = |m: &MapDef| m.kind == MapKind::ProgArray;
-    if !program.program().maps.iter().any(uses_programs) {
+    let wired = |m: &MapDef| {
+        matches!(m.kind, MapKind::ProgArray | MapKind::ArrayOfMaps | MapKind::HashOfMaps)
+    };
+    if !program.program().maps.iter().any(wired) {
         return Ok(TailCalls::default());
     }
     // The maps of all programs are those of the object; sizes are changed alike.

@@ -24,7 +24,7 @@ pub struct Options {
     pub seed: u32,
     /// Number that the program sees as its CPU.
     pub cpu: u32,
-    /// The programs that tail calls reach.
+    /// The programs that tail calls reach, and the maps in maps.
     pub tail_calls: TailCalls,
     /// Limits of the passes.
     pub passes: passes::Options,
@@ -104,7 +104,7 @@ pub fn optimised(
     options: &Options,
     observer: &mut dyn FnMut(&str, &Function),
 ) -> Result<Function, CompileError> {
-    let mut function = lift_with(program, &options.tail_calls.targets())?;
+    let mut function = lift_with(program, &options.tail_calls.wiring())?;
     observer("lift", &function);
     passes::optimize(&mut function, &options.passes, observer)?;
     Ok(function)

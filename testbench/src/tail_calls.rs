@@ -1,21 +1,25 @@
-//! The other programs of an object: those that tail calls of a program can reach, given what is in its `PROG_ARRAY` maps.
+//! What maps hold when a program is compiled: the programs that its tail calls can reach, and the maps in its maps.
 
 use crate::map_file::MapFile;
 use beeline_frontend::insn::{Imm64, Insn};
-use beeline_frontend::lift::TailTargets;
+use beeline_frontend::lift::Wiring;
 use beeline_frontend::object::{LoadError, Object};
-use beeline_frontend::program::Program;
+use beeline_frontend::program::{MapDef, Program};
 use beeline_frontend::{verifier, VerifiedProgram};
 use beeline_ir::map::MapKind;
 use std::collections::BTreeMap;
 
 /// Programs that tail calls can reach, verified, by their position in the object's list of XDP programs
-/// ([`Program::xdp_programs`]).
+/// ([`Program::xdp_programs`]); and inner maps.
 #[derive(Clone, Debug, Default)]
 pub struct TailCalls {
     programs: BTreeMap<u32, VerifiedProgram>,
     /// Number of the program in each filled slot, by map and index.
     slots: BTreeMap<(usize, u32), u32>,
+    /// Inner maps that are not maps of the object.
+    inner: Vec<MapDef>,
+    /// Number of the inner map in each filled slot, by map and key.
+    inner_slots: BTreeMap<(usize, Vec<u8>), usize>,
 }
 
 /// Why the programs that tail calls reach cannot be used.
@@ -30,7 +34,12 @@ pub enum TailCallError {
 impl TailCalls {
     /// No programs: every tail call falls through.
     pub const fn none() -> &'static TailCalls {
-        static NONE: TailCalls = TailCalls { programs: BTreeMap::new(), slots: BTreeMap::new() };
+        static NONE: TailCalls = TailCalls {
+            programs: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            inner: Vec::new(),
+            inner_slots: BTreeMap::new(),
+        };
         &NONE
     }
 
@@ -61,7 +70,12 @@ impl TailCalls {
             open.extend(callees(verified.program(), file));
             found.insert(number, verified);
         }
-        Ok(Self { programs: found, slots: slots(program, file) })
+        Ok(Self {
+            programs: found,
+            slots: slots(program, file),
+            inner: file.inner.clone(),
+            inner_slots: inner_slots(program, file),
+        })
     }
 
     /// The programs with their numbers, ascending.
@@ -74,9 +88,14 @@ impl TailCalls {
         self.programs.is_empty()
     }
 
-    /// What the lift has to know to make one function of all programs.
-    pub fn targets(&self) -> TailTargets<'_> {
-        TailTargets { programs: self.iter().collect(), slots: self.slots.clone() }
+    /// What the lift has to know.
+    pub fn wiring(&self) -> Wiring<'_> {
+        Wiring {
+            programs: self.iter().collect(),
+            slots: self.slots.clone(),
+            inner: &self.inner,
+            inner_slots: self.inner_slots.clone(),
+        }
     }
 }
 
@@ -106,6 +125,17 @@ fn slots(program: &Program, file: &MapFile) -> BTreeMap<(usize, u32), u32> {
         let def = program.maps.get(*map).filter(|m| m.kind == MapKind::ProgArray)?;
         let index = word(key).filter(|i| *i < def.max_entries)?;
         Some(((*map, index), word(value)?))
+    });
+    filled.collect()
+}
+
+/// The same of maps of maps.
+fn inner_slots(program: &Program, file: &MapFile) -> BTreeMap<(usize, Vec<u8>), usize> {
+    let filled = file.entries.iter().filter_map(|(map, key, value)| {
+        let kind = program.maps.get(*map)?.kind;
+        let number = value.first_chunk().map(|v| u32::from_le_bytes(*v))?;
+        let outer = matches!(kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps);
+        outer.then_some(((*map, key.clone()), number as usize))
     });
     filled.collect()
 }

@@ -1,5 +1,6 @@
 //! Lift of arithmetic, moves, byte swaps and branch conditions.
 
+use super::inner_maps::Holder;
 use super::ssa::Var;
 use super::{map_id, Lift};
 use crate::facts::{PtrKind, RegFact, ScalarRange};
@@ -68,19 +69,20 @@ impl Lift<'_> {
     }
 
     fn offset_alu(&mut self, op: AluOp, dst: Reg, src: Operand, pointer: Reg) -> bool {
-        let RegFact::Ptr { kind: PtrKind::MapValue(m), .. } = self.fact(pointer) else {
+        let RegFact::Ptr { kind, .. } = self.fact(pointer) else {
             return false;
         };
-        let entry = self.b.read_entry(Var::RegEntry(self.depth, pointer.0), map_id(m));
         let (a, b) = (self.reg(dst), self.operand(src));
         let sum = self.b.bin(binop(op), a, b);
         self.b.write(Var::Reg(self.depth, dst.0), sum);
-        self.b.write(Var::RegEntry(self.depth, dst.0), entry);
+        let (from, to) = (Holder::Reg(self.depth, pointer.0), Holder::Reg(self.depth, dst.0));
+        self.copy_entries(kind, from, to);
         true
     }
 
     fn is_map_value(&self, r: Reg) -> bool {
-        matches!(self.fact(r), RegFact::Ptr { kind: PtrKind::MapValue(_), .. })
+        let RegFact::Ptr { kind, .. } = self.fact(r) else { return false };
+        matches!(kind, PtrKind::MapValue(_) | PtrKind::InnerMapValue(_))
     }
 
     pub(super) fn neg(&mut self, width: Width, dst: Reg) {
@@ -172,6 +174,19 @@ impl Lift<'_> {
             PtrKind::MapValue(m) if nullable => {
                 let e = self.b.read_entry(Var::RegEntry(self.depth, dst.0), map_id(m));
                 self.b.emit(Op::EntryIsNull(e), Ty::Int(1))
+            }
+            PtrKind::InnerMapValue(_) if nullable => {
+                let mut all = self.b.iconst(1, 1);
+                for (var, map) in self.entry_vars(kind, Holder::Reg(self.depth, dst.0)) {
+                    let e = self.b.read_entry(var, map);
+                    let null = self.b.emit(Op::EntryIsNull(e), Ty::Int(1));
+                    all = self.b.bin(BinOp::And, null, all);
+                }
+                all
+            }
+            PtrKind::InnerMap(_) => {
+                let (number, zero) = (self.reg(dst), self.b.iconst(0, 64));
+                self.b.cmp(CmpOp::Eq, number, zero)
             }
             _ if nullable => {
                 // NULL is the number 0 here, a pointer its offset.

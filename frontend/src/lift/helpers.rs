@@ -26,7 +26,7 @@ const R4: Reg = Reg(4);
 const R5: Reg = Reg(5);
 
 /// True for the arrays and hash kinds whose entries programs look up and change.
-fn holds_values(kind: MapKind) -> bool {
+pub(super) fn holds_values(kind: MapKind) -> bool {
     matches!(
         kind,
         MapKind::Array
@@ -103,11 +103,17 @@ impl Lift<'_> {
 
     fn map_lookup(&mut self) {
         self.set_scalar_zero(Reg::R0);
+        if let RegFact::Ptr { kind: PtrKind::InnerMap(m), .. } = self.fact(R1) {
+            return self.inner_lookup(m);
+        }
         let Some(map) = self.map_arg(R1) else {
             return;
         };
         let decl = &self.b.dfg().maps[map];
         let (kind, key_size, name) = (decl.kind, decl.key_size, decl.name.clone());
+        if matches!(kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps) {
+            return self.outer_lookup(map, key_size);
+        }
         let sent_through = matches!(
             kind,
             MapKind::Devmap | MapKind::DevmapHash | MapKind::Cpumap | MapKind::Xskmap
@@ -150,6 +156,9 @@ impl Lift<'_> {
     }
 
     fn map_update(&mut self) -> Option<Value> {
+        if let RegFact::Ptr { kind: PtrKind::InnerMap(m), .. } = self.fact(R1) {
+            return self.inner_update(m);
+        }
         let (map, key) = self.changed_entry()?;
         let size = self.b.dfg().maps[map].value_size;
         let place = self.place(R3, 0)?;
@@ -159,6 +168,9 @@ impl Lift<'_> {
     }
 
     fn map_delete(&mut self) -> Option<Value> {
+        if let RegFact::Ptr { kind: PtrKind::InnerMap(m), .. } = self.fact(R1) {
+            return self.inner_delete(m);
+        }
         let (map, key) = self.changed_entry()?;
         Some(self.b.emit(Op::MapDelete { map, key }, Ty::Int(64)))
     }

@@ -1,5 +1,6 @@
 //! Lift of loads, stores and atomics: context, stack, packet, map values.
 
+use super::inner_maps::Holder;
 use super::ssa::{State, Var};
 use super::{map_id, Lift};
 use crate::facts::{PtrKind, RegFact, ScalarRange};
@@ -34,6 +35,8 @@ pub(super) enum Place {
     Packet { off: Value, bounds: Bounds },
     /// Value of a map.
     Map { map: MapId, entry: Value, off: Value, bounds: Bounds },
+    /// Value of one of several inner maps: the entries stand in [`Lift::inner_entries`].
+    Inner { entries: usize, off: Value, bounds: Bounds },
 }
 
 fn shifted(range: &ScalarRange, by: i64) -> Bounds {
@@ -75,12 +78,19 @@ impl Lift<'_> {
                 let entry = self.b.read_entry(Var::RegEntry(self.depth, base.0), map);
                 Some(Place::Map { map, entry, off: sum, bounds })
             }
+            PtrKind::InnerMapValue(_) => {
+                let vars = self.entry_vars(kind, Holder::Reg(self.depth, base.0));
+                let entries = vars.into_iter().map(|(v, m)| (m, self.b.read_entry(v, m)));
+                let entries: Vec<_> = entries.collect();
+                self.inner_entries.push(entries);
+                let entries = self.inner_entries.len() - 1;
+                Some(Place::Inner { entries, off: sum, bounds })
+            }
             PtrKind::PacketEnd
             | PtrKind::Map(_)
             | PtrKind::Func(_)
             | PtrKind::Mem(_)
-            | PtrKind::InnerMap(_)
-            | PtrKind::InnerMapValue(_) => {
+            | PtrKind::InnerMap(_) => {
                 self.refuse(
                     "BL0406",
                     "access to memory that has no hardware form".to_string(),
@@ -113,13 +123,12 @@ impl Lift<'_> {
 
     /// A pointer into a map value that was spilled comes back with its entry.
     fn reload_entry(&mut self, dst: Reg, depth: u32, bounds: Bounds, bytes: u8) {
-        let RegFact::Ptr { kind: PtrKind::MapValue(m), .. } = self.fact_after(dst) else {
+        let RegFact::Ptr { kind, .. } = self.fact_after(dst) else {
             return;
         };
         if let (Some(off), 8) = (bounds.as_constant(), bytes) {
             let slot = ((FRAME + off) / 8) as u16;
-            let e = self.b.read_entry(Var::StackEntry(depth, slot), map_id(m));
-            self.b.write(Var::RegEntry(self.depth, dst.0), e);
+            self.copy_entries(kind, Holder::Slot(depth, slot), Holder::Reg(self.depth, dst.0));
         }
     }
 
@@ -135,6 +144,15 @@ impl Lift<'_> {
             }
             Place::Map { map, entry, off, bounds } => {
                 Some(self.b.emit(Op::MapLoad { map, entry, off, bounds }, ty))
+            }
+            Place::Inner { entries, off, bounds } => {
+                // All entries but one are null, and read as zero.
+                let mut result = self.b.iconst(0, bytes * 8);
+                for (map, entry) in self.inner_entries[entries].clone() {
+                    let part = self.b.emit(Op::MapLoad { map, entry, off, bounds }, ty);
+                    result = self.b.bin(BinOp::Or, part, result);
+                }
+                Some(result)
             }
         }
     }
@@ -199,7 +217,7 @@ impl Lift<'_> {
             let lo = Self::stack_byte(c);
             self.b.write_stack(depth, lo, bytes, value);
             for slot in lo / 8..=(lo + u16::from(bytes) - 1) / 8 {
-                self.b.clear_entry(Var::StackEntry(depth, slot));
+                self.clear_entries(Holder::Slot(depth, slot));
             }
             return;
         }
@@ -220,7 +238,7 @@ impl Lift<'_> {
             let old = self.b.read_stack(depth, byte, 1);
             let new = self.b.select(is_here, part, old);
             self.b.write_stack(depth, byte, 1, new);
-            self.b.clear_entry(Var::StackEntry(depth, byte / 8));
+            self.clear_entries(Holder::Slot(depth, byte / 8));
         }
     }
 
@@ -249,9 +267,9 @@ impl Lift<'_> {
         if let (Place::Stack { depth, bounds, .. }, Some((r, RegFact::Ptr { kind, .. }))) =
             (place, pointer)
         {
-            if let (PtrKind::MapValue(m), Some(c), 8) = (kind, bounds.as_constant(), bytes) {
-                let entry = self.b.read_entry(Var::RegEntry(self.depth, r.0), map_id(m));
-                self.b.write(Var::StackEntry(depth, Self::stack_byte(c) / 8), entry);
+            if let (Some(c), 8) = (bounds.as_constant(), bytes) {
+                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                self.copy_entries(kind, Holder::Reg(self.depth, r.0), slot);
             }
         }
     }
@@ -273,6 +291,11 @@ impl Lift<'_> {
             }
             Place::Map { map, entry, off, bounds } => {
                 self.b.effect(Op::MapStore { map, entry, off, bounds, value });
+            }
+            Place::Inner { entries, off, bounds } => {
+                for (map, entry) in self.inner_entries[entries].clone() {
+                    self.b.effect(Op::MapStore { map, entry, off, bounds, value });
+                }
             }
         }
     }
@@ -311,6 +334,15 @@ impl Lift<'_> {
             Place::Map { map, entry, off, bounds } => {
                 let op = Op::MapAtomic { op, map, entry, off, bounds, value, expected };
                 self.b.emit(op, Ty::Int(bytes * 8))
+            }
+            Place::Inner { entries, off, bounds } => {
+                let mut old = self.b.iconst(0, bytes * 8);
+                for (map, entry) in self.inner_entries[entries].clone() {
+                    let op = Op::MapAtomic { op, map, entry, off, bounds, value, expected };
+                    let part = self.b.emit(op, Ty::Int(bytes * 8));
+                    old = self.b.bin(BinOp::Or, part, old);
+                }
+                old
             }
             _ => {
                 let Some(old) = self.load_place(place, bytes) else {
@@ -394,6 +426,10 @@ impl Lift<'_> {
             Place::Map { map, entry, off, bounds } => {
                 let off = self.b.bin(BinOp::Add, off, delta);
                 Place::Map { map, entry, off, bounds: moved(bounds) }
+            }
+            Place::Inner { entries, off, bounds } => {
+                let off = self.b.bin(BinOp::Add, off, delta);
+                Place::Inner { entries, off, bounds: moved(bounds) }
             }
         }
     }

@@ -16,16 +16,15 @@
 mod alu;
 mod graph;
 mod helpers;
+mod inner_maps;
 mod memory;
 mod names;
 mod ssa;
 mod tail_calls;
 
-pub use tail_calls::TailTargets;
-
 use crate::facts::{CallCtx, InsnFacts, PtrKind, RegFact, VerifiedProgram};
 use crate::insn::{Callee, Imm64, Insn, Operand, Pc, Reg};
-use crate::program::Program;
+use crate::program::{MapDef, Program};
 use beeline_ir::dfg::{SourceLoc, Ty};
 use beeline_ir::entities::{MapId, Src, Value};
 use beeline_ir::function::{Function, Terminator, Verdict};
@@ -33,8 +32,23 @@ use beeline_ir::map::MapDecl;
 use beeline_ir::op::{Input, Op};
 use beeline_ir::{Dfg, Diagnostic};
 use graph::{Graph, Leave, Node};
+use inner_maps::Holder;
 use ssa::{Builder, State, Var};
 use std::collections::BTreeMap;
+
+/// What maps hold when a program is compiled and cannot change afterwards: the programs that tail calls reach, and which inner maps
+/// there are.
+#[derive(Clone, Debug, Default)]
+pub struct Wiring<'a> {
+    /// The programs that can be reached, by number. Their maps are those of the program that is lifted.
+    pub programs: BTreeMap<u32, &'a VerifiedProgram>,
+    /// Number of the program in each filled slot of a `PROG_ARRAY`, by map and index.
+    pub slots: BTreeMap<(usize, u32), u32>,
+    /// Inner maps that are not maps of the object; they are numbered behind these.
+    pub inner: &'a [MapDef],
+    /// Number of the inner map in each filled slot of a map of maps, by map and key.
+    pub inner_slots: BTreeMap<(usize, Vec<u8>), usize>,
+}
 
 /// Why a call of a global function that was verified only on its own has no form.
 fn not_entered(program: &Program, pc: Pc) -> Diagnostic {
@@ -78,7 +92,7 @@ fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
 /// # Errors
 /// One diagnostic for each instruction that the IR cannot express.
 pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
-    lift_with(verified, &TailTargets::default())
+    lift_with(verified, &Wiring::default())
 }
 
 /// Lifts `verified`, with the programs that its tail calls reach, to one function in SSA form.
@@ -87,10 +101,10 @@ pub fn lift(verified: &VerifiedProgram) -> Result<Function, Vec<Diagnostic>> {
 /// As [`lift`], for all programs; `BL0416` if the programs together are too large.
 pub fn lift_with(
     verified: &VerifiedProgram,
-    targets: &TailTargets<'_>,
+    wiring: &Wiring<'_>,
 ) -> Result<Function, Vec<Diagnostic>> {
-    let root = lift_one(verified, targets, true)?;
-    tail_calls::link(verified, root, targets)
+    let root = lift_one(verified, wiring, true)?;
+    tail_calls::link(verified, root, wiring)
 }
 
 /// One program, before its tail calls are linked.
@@ -103,7 +117,7 @@ struct Lifted {
 
 fn lift_one(
     verified: &VerifiedProgram,
-    targets: &TailTargets<'_>,
+    wiring: &Wiring<'_>,
     first: bool,
 ) -> Result<Lifted, Vec<Diagnostic>> {
     let program = verified.program();
@@ -118,7 +132,7 @@ fn lift_one(
     }
     let graph = Graph::build(program, verified.facts());
     let mut dfg = Dfg::default();
-    for map in &program.maps {
+    for map in program.maps.iter().chain(wiring.inner) {
         dfg.maps.push(MapDecl {
             name: map.name.clone(),
             kind: map.kind,
@@ -138,11 +152,14 @@ fn lift_one(
         depth: 0,
         sources: BTreeMap::new(),
         diagnostics: Vec::new(),
-        targets,
+        wiring,
         first,
         sites: Vec::new(),
         stand_ins: Vec::new(),
+        most_inner: 0,
+        inner_entries: Vec::new(),
     };
+    lift.count_inner();
     for &node in &graph.order {
         lift.node(&graph, node);
     }
@@ -166,11 +183,15 @@ struct Lift<'a> {
     depth: u32,
     sources: BTreeMap<Pc, Src>,
     diagnostics: Vec<Diagnostic>,
-    targets: &'a TailTargets<'a>,
+    wiring: &'a Wiring<'a>,
     /// Packets arrive at this program; it is not the target of a tail call.
     first: bool,
     sites: Vec<tail_calls::Site>,
     stand_ins: Vec<Value>,
+    /// Most inner maps that an outer map has.
+    most_inner: usize,
+    /// Entries of places in inner maps.
+    inner_entries: Vec<Vec<(MapId, Value)>>,
 }
 
 impl Lift<'_> {
@@ -266,11 +287,13 @@ impl Lift<'_> {
         let v = self.b.read(Var::Reg(from.0, from.1));
         self.b.write(Var::Reg(to.0, to.1), v);
         match fact {
-            RegFact::Ptr { kind: PtrKind::MapValue(m), .. } => {
-                let e = self.b.read_entry(Var::RegEntry(from.0, from.1), map_id(m));
-                self.b.write(Var::RegEntry(to.0, to.1), e);
+            RegFact::Ptr {
+                kind: kind @ (PtrKind::MapValue(_) | PtrKind::InnerMapValue(_)),
+                ..
+            } => {
+                self.copy_entries(kind, Holder::Reg(from.0, from.1), Holder::Reg(to.0, to.1));
             }
-            _ => self.b.clear_entry(Var::RegEntry(to.0, to.1)),
+            _ => self.clear_entries(Holder::Reg(to.0, to.1)),
         }
     }
 
@@ -333,7 +356,7 @@ impl Lift<'_> {
     /// Writes a number, or the offset of a pointer that is not into a map value.
     fn set_reg(&mut self, r: Reg, v: Value) {
         self.b.write(Var::Reg(self.depth, r.0), v);
-        self.b.clear_entry(Var::RegEntry(self.depth, r.0));
+        self.clear_entries(Holder::Reg(self.depth, r.0));
     }
 
     fn set_scalar_zero(&mut self, r: Reg) {

@@ -36,6 +36,11 @@ pub(super) enum Var {
     Stack { depth: u32, lo: u16, len: u8 },
     /// The map entry of a pointer spilled to the 8-byte slot `1` of frame `0`.
     StackEntry(u32, u16),
+    /// As `RegEntry`, for a pointer into a value of one of several inner maps: the entry in inner map `2`, null if the pointer is
+    /// into another.
+    RegInner(u32, u8, u8),
+    /// As `StackEntry`, likewise.
+    StackInner(u32, u16, u8),
     /// Packet and redirect state, `i64`.
     State(State),
 }
@@ -64,6 +69,8 @@ pub(super) struct Builder<'a> {
     dfg: Dfg,
     blocks: PrimaryMap<Block, BlockData>,
     defs: Vec<NodeDefs>,
+    /// The block in which each node ends: its own, unless something in it happens under a condition.
+    tails: Vec<Block>,
     is_header: Vec<bool>,
     /// Node being filled.
     pub(super) node: Node,
@@ -91,7 +98,8 @@ impl<'a> Builder<'a> {
             });
             defs.push(NodeDefs::default());
         }
-        Self { graph, dfg, blocks, defs, is_header, node: 0, src: None.into() }
+        let tails = (0..graph.nodes.len()).map(block_of).collect();
+        Self { graph, dfg, blocks, defs, tails, is_header, node: 0, src: None.into() }
     }
 
     pub(super) fn dfg(&self) -> &Dfg {
@@ -122,7 +130,7 @@ impl<'a> Builder<'a> {
     /// Ends the current node and seals every successor that has become complete.
     pub(super) fn finish(&mut self, term: Terminator) {
         let node = self.node;
-        self.blocks[block_of(node)].term = term;
+        self.blocks[self.tails[node]].term = term;
         self.defs[node].filled = true;
         let graph = self.graph;
         for n in graph.nodes[node].leave.successors() {
@@ -146,7 +154,7 @@ impl<'a> Builder<'a> {
         for node in 0..self.graph.nodes.len() {
             for (edge, &(pred, slot)) in self.graph.nodes[node].preds.iter().enumerate() {
                 let args = self.defs[node].param_args.iter().map(|a| a[edge]).collect();
-                let term = &mut self.blocks[block_of(pred)].term;
+                let term = &mut self.blocks[self.tails[pred]].term;
                 if let Some(t) = term.targets_mut().nth(slot) {
                     t.args = args;
                 }
@@ -157,7 +165,7 @@ impl<'a> Builder<'a> {
 
     /// The block that is being filled.
     pub(super) fn block(&self) -> Block {
-        block_of(self.node)
+        self.tails[self.node]
     }
 
     /// A block that no node stands for; nothing follows it yet.
@@ -326,7 +334,7 @@ impl<'a> Builder<'a> {
 
     fn emit_in(&mut self, node: Node, op: Op, ty: Ty) -> Value {
         let inst = self.dfg.make_inst(op, Some(ty), self.src);
-        self.blocks[block_of(node)].insts.push(inst);
+        self.blocks[self.tails[node]].insts.push(inst);
         self.dfg.insts[inst].result.expect("made with a result type")
     }
 
@@ -371,7 +379,25 @@ impl<'a> Builder<'a> {
     /// Emits an operation without a result in the current node.
     pub(super) fn effect(&mut self, op: Op) {
         let inst = self.dfg.make_inst(op, None, self.src);
-        self.blocks[block_of(self.node)].insts.push(inst);
+        self.blocks[self.tails[self.node]].insts.push(inst);
+    }
+
+    /// Emits `op` so that it is executed only if `cond` is 1; else the result is `otherwise`.
+    pub(super) fn emit_if(&mut self, cond: Value, op: Op, otherwise: Value) -> Value {
+        let ty = self.dfg.ty(otherwise);
+        let (before, taken, behind) = (self.tails[self.node], self.add_block(), self.add_block());
+        let inst = self.dfg.make_inst(op, Some(ty), self.src);
+        self.blocks[taken].insts.push(inst);
+        let result = self.dfg.insts[inst].result.expect("made with a result type");
+        let def = ValueDef::Param(behind, 0);
+        let merged = self.dfg.values.push(ValueData { ty, def, name: None });
+        self.blocks[behind].params.push(merged);
+        let to = |block, args| Target { block, args };
+        self.blocks[taken].term = Terminator::Jump(to(behind, vec![result]));
+        let (if_true, if_false) = (to(taken, Vec::new()), to(behind, vec![otherwise]));
+        self.blocks[before].term = Terminator::Branch { cond, if_true, if_false };
+        self.tails[self.node] = behind;
+        merged
     }
 
     pub(super) fn iconst(&mut self, c: u64, bits: u8) -> Value {

@@ -7,7 +7,7 @@
 
 use super::graph::Node;
 use super::ssa::{Builder, State, Var};
-use super::{lift_one, Lift, Lifted};
+use super::{lift_one, Lift, Lifted, Wiring};
 use crate::facts::VerifiedProgram;
 use crate::insn::Reg;
 use beeline_ir::dfg::{Ty, ValueData, ValueDef};
@@ -25,15 +25,6 @@ const MAX_INSTS: usize = 1 << 18;
 
 const STATE: [State; 5] =
     [State::Start, State::End, State::ValidEnd, State::RedirectMap, State::RedirectKey];
-
-/// What is in the `PROG_ARRAY` maps of an object when a program of it is compiled.
-#[derive(Clone, Debug, Default)]
-pub struct TailTargets<'a> {
-    /// The programs that can be reached, by number. Their maps are those of the program that is lifted.
-    pub programs: BTreeMap<u32, &'a VerifiedProgram>,
-    /// Number of the program in each filled slot, by map and index.
-    pub slots: BTreeMap<(usize, u32), u32>,
-}
 
 /// A tail call whose target is still open.
 pub(super) struct Site {
@@ -65,7 +56,7 @@ impl Lift<'_> {
         let Some(map) = self.map_arg(Reg(2)) else {
             return Terminator::Jump(behind);
         };
-        let slots = self.targets.slots.range((map.as_u32() as usize, 0)..);
+        let slots = self.wiring.slots.range((map.as_u32() as usize, 0)..);
         let slots: Vec<(u32, u32)> = slots
             .take_while(|((m, _), _)| *m == map.as_u32() as usize)
             .map(|((_, index), program)| (*index, *program))
@@ -110,12 +101,12 @@ impl Lift<'_> {
 pub(super) fn link(
     verified: &VerifiedProgram,
     root: Lifted,
-    targets: &TailTargets<'_>,
+    wiring: &Wiring<'_>,
 ) -> Result<Function, Vec<Diagnostic>> {
     if root.sites.is_empty() {
         return Ok(root.function);
     }
-    let programs = lift_targets(&root, targets)?;
+    let programs = lift_targets(&root, wiring)?;
     let mut linker = Linker {
         by_depth: comes_back(&root, &programs),
         function: root.function,
@@ -144,17 +135,17 @@ fn too_large(verified: &VerifiedProgram) -> Diagnostic {
 /// The programs that sites of `root`, and sites of these, name.
 fn lift_targets(
     root: &Lifted,
-    targets: &TailTargets<'_>,
+    wiring: &Wiring<'_>,
 ) -> Result<BTreeMap<u32, Lifted>, Vec<Diagnostic>> {
     let mut programs: BTreeMap<u32, Lifted> = BTreeMap::new();
     let mut work: Vec<u32> = callees(root).collect();
     let mut found = Vec::new();
     let mut seen: BTreeSet<u32> = BTreeSet::new();
     while let Some(number) = work.pop() {
-        let Some(program) = targets.programs.get(&number).filter(|_| seen.insert(number)) else {
+        let Some(program) = wiring.programs.get(&number).filter(|_| seen.insert(number)) else {
             continue;
         };
-        match lift_one(program, targets, false) {
+        match lift_one(program, wiring, false) {
             Ok(lifted) => {
                 work.extend(callees(&lifted));
                 programs.insert(number, lifted);
