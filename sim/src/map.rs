@@ -14,6 +14,7 @@ mod cuckoo;
 mod errno;
 mod event;
 pub mod flags;
+mod h3;
 mod hash;
 mod host;
 mod keys;
@@ -22,12 +23,14 @@ mod queue;
 mod ring;
 mod send;
 mod shape;
+mod table;
 mod values;
 
 pub use cuckoo::{CuckooTable, Placement};
 pub use errno::Errno;
 pub use event::Event;
 pub use shape::entries_as_created;
+pub use table::{BucketTable, Insertion, MeanField, Occupancy, CANDIDATES};
 pub use values::Values;
 pub(crate) use values::ADDRESS_BITS;
 

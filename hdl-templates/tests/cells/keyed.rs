@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The `MASKS` parameter, most significant bit first.
-fn masks(key_bytes: u32, depth_log2: u32) -> String {
+pub fn masks(key_bytes: u32, depth_log2: u32) -> String {
     let mut bits = Vec::new();
     for bank in 0..BANKS {
         for i in 0..depth_log2 {

@@ -2,6 +2,8 @@
 //! defects that must be caught, and memory inference.
 
 mod bench;
+mod hash_script;
+mod hash_table;
 mod keyed;
 mod simulate;
 mod tool_checks;

@@ -3,11 +3,10 @@
 //! The host chooses the slot of each key; the hardware only looks keys up. The same table is used by the
 //! cycle-level simulator and by whoever loads the RTL, so that both see the same slots.
 
+use super::h3::{BANK_COUNT, H3};
 use super::Slot;
-use beeline_ir::hash::{bank_depth_log2, h3_row, BANKS};
+use beeline_ir::hash::bank_depth_log2;
 use std::collections::VecDeque;
-
-const BANK_COUNT: usize = BANKS as usize;
 
 /// How many positions a search for room visits before the table counts as full.
 const SEARCH_LIMIT: usize = 4096;
@@ -34,8 +33,7 @@ pub struct CuckooTable {
     depth_log2: u32,
     keys: Vec<u8>,
     occupied: Vec<bool>,
-    /// `contributions[256 * k + b][bank]`: what byte `b` at position `k` of a key adds to the hash.
-    contributions: Vec<[u32; BANK_COUNT]>,
+    hash: H3,
 }
 
 impl CuckooTable {
@@ -44,14 +42,12 @@ impl CuckooTable {
         let depth_log2 = bank_depth_log2(max_entries);
         let slots = BANK_COUNT << depth_log2;
         let key_size = key_size as usize;
-        let contributions =
-            (0..key_size).flat_map(|k| (0..256).map(move |b| contribution(k, b))).collect();
         Self {
             key_size,
             depth_log2,
             keys: vec![0; slots * key_size],
             occupied: vec![false; slots],
-            contributions,
+            hash: H3::new(key_size, depth_log2),
         }
     }
 
@@ -72,13 +68,8 @@ impl CuckooTable {
 
     /// The slots where `key` may stand, one in each bank.
     pub fn candidates(&self, key: &[u8]) -> [Slot; BANK_COUNT] {
-        let mut hash = [0; BANK_COUNT];
-        for (k, byte) in key.iter().enumerate() {
-            let add = &self.contributions[256 * k + usize::from(*byte)];
-            hash.iter_mut().zip(add).for_each(|(h, a)| *h ^= a);
-        }
-        let mask = (1 << self.depth_log2) - 1;
-        std::array::from_fn(|bank| (bank as u32) << self.depth_log2 | hash[bank] & mask)
+        let rows = self.hash.rows(key);
+        std::array::from_fn(|bank| (bank as u32) << self.depth_log2 | rows[bank])
     }
 
     /// The slot of `key`.
@@ -146,15 +137,6 @@ impl CuckooTable {
         }
         None
     }
-}
-
-/// What byte `b` at position `k` of a key contributes to the index in each bank.
-fn contribution(k: usize, b: u32) -> [u32; BANK_COUNT] {
-    std::array::from_fn(|bank| {
-        (0..8)
-            .filter(|bit| b >> bit & 1 == 1)
-            .fold(0, |acc, bit| acc ^ h3_row(bank as u32, 8 * k as u32 + bit))
-    })
 }
 
 fn on_path(seen: &[(Slot, Option<usize>)], mut node: Option<usize>, slot: Slot) -> bool {
