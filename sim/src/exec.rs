@@ -175,7 +175,7 @@ pub struct PipelineExec {
 impl PipelineExec {
     /// Prepares `pipeline`.
     pub fn new(pipeline: &Validated<Pipeline>) -> Self {
-        let mut flat = Flattener::new(&pipeline.dfg);
+        let mut flat = Flattener::for_pipeline(&pipeline.dfg, &pipeline.order);
         pipeline.order.iter().for_each(|i| flat.inst(*i));
         let (steps, state) = flat.finish();
         Self { steps, ending: Ending::new(&pipeline.dfg, &pipeline.verdict), state }

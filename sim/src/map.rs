@@ -236,11 +236,21 @@ impl MapSet {
         }
     }
 
-    /// Makes an entry for `key`, which has none, and says where; `None` if the map has no room. Of a pipeline's `map_insert`.
+    /// Makes an entry for `key`, which has none, and says where; `None` if the map has no room. Its value is what was there before.
+    /// Of a pipeline's `map_insert`.
     pub fn insert_key(&mut self, map: usize, key: &[u8]) -> Option<Slot> {
-        let value = vec![0; self.value_size(map) as usize];
-        self.maps[map].update(key, &value, 0).ok()?;
-        self.maps[map].find(key)
+        match &mut self.maps[map].content {
+            Content::Hash(table) => table.place(key, 0).ok(),
+            _ => None,
+        }
+    }
+
+    /// Number of entries of a keyed map.
+    pub fn entries(&self, map: usize) -> usize {
+        match &self.maps[map].content {
+            Content::Hash(table) => table.keys().len(),
+            _ => 0,
+        }
     }
 
     /// Deletes the entry in `slot`, if there is one. Of a pipeline's `map_remove`.

@@ -133,9 +133,11 @@ impl State {
 
     fn map_step(&mut self, step: &Step, maps: &mut MapSet) -> Result<(), Fault> {
         let result = match &step.action {
-            Action::Lookup { map, key } => {
+            Action::Lookup { map, key, uses } => {
                 let len = gather(&self.values, key, &mut self.key[..]);
-                maps.lookup(*map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
+                let key = &self.key[..len];
+                let found = if *uses { maps.lookup(*map, key) } else { maps.slot_of(*map, key) };
+                found.map_or(0, |slot| u64::from(slot) + 1)
             }
             Action::Update { map, key, value, flags } => {
                 let len = gather(&self.values, key, &mut self.key[..]);
@@ -152,7 +154,10 @@ impl State {
                     let len = gather(&self.values, key, &mut self.key[..]);
                     maps.insert_key(*map, &self.key[..len]).map_or(0, |slot| u64::from(slot) + 1)
                 }
-                known => known,
+                known => {
+                    maps.touch(*map, (known - 1) as Slot);
+                    known
+                }
             },
             Action::Remove { map, entry } => {
                 if let Some(slot) = slot(self.get(*entry)) {

@@ -2,8 +2,9 @@
 
 use super::state::State;
 use beeline_ir::dfg::{low_mask, Dfg, InstData};
-use beeline_ir::entities::{Inst, Value};
+use beeline_ir::entities::{Inst, MapId, Value};
 use beeline_ir::op::{AtomicOp, BinOp, CmpOp, Input, Op};
+use std::collections::BTreeSet;
 
 /// Position in the value table: the number of the `Value`.
 pub(super) type Index = u32;
@@ -61,10 +62,11 @@ pub(super) enum Action {
         from: Index,
         to: Index,
     },
-    /// Key parts with their sizes in bytes.
+    /// Key parts with their sizes in bytes. `uses`: what is found counts as used, in LRU kinds.
     Lookup {
         map: usize,
         key: Box<[(Index, u8)]>,
+        uses: bool,
     },
     /// As `Lookup`, with the value and the flags.
     Update {
@@ -128,11 +130,26 @@ pub(super) struct Flattener<'a> {
     dfg: &'a Dfg,
     pub steps: Vec<Step>,
     values: Vec<u64>,
+    /// Maps of which a lowered pipeline says with operations of their own what is used.
+    lowered: BTreeSet<MapId>,
 }
 
 impl<'a> Flattener<'a> {
     pub fn new(dfg: &'a Dfg) -> Self {
-        Self { dfg, steps: Vec::new(), values: vec![0; dfg.values.len()] }
+        let (steps, values) = (Vec::new(), vec![0; dfg.values.len()]);
+        Self { dfg, steps, values, lowered: BTreeSet::new() }
+    }
+
+    /// Prepares for the operations `order` of a pipeline. A map that one of them inserts into, removes from or touches
+    /// is in lowered form, in which lookups only look.
+    pub fn for_pipeline(dfg: &'a Dfg, order: &[Inst]) -> Self {
+        let lowered = order.iter().filter_map(|&inst| match dfg.insts[inst].op {
+            Op::MapInsert { map, .. } | Op::MapRemove { map, .. } | Op::MapTouch { map, .. } => {
+                Some(map)
+            }
+            _ => None,
+        });
+        Self { lowered: lowered.collect(), ..Self::new(dfg) }
     }
 
     pub fn finish(self) -> (Vec<Step>, State) {
@@ -188,7 +205,8 @@ impl<'a> Flattener<'a> {
             },
             Op::PktZero { from, to } => Action::PktZero { from: i(from), to: i(to) },
             Op::MapLookup { map, key } => {
-                Action::Lookup { map: map.as_u32() as usize, key: self.sized(key) }
+                let uses = !self.lowered.contains(map);
+                Action::Lookup { map: map.as_u32() as usize, key: self.sized(key), uses }
             }
             Op::MapDelete { map, key } => {
                 Action::Delete { map: map.as_u32() as usize, key: self.sized(key) }

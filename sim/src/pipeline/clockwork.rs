@@ -2,6 +2,7 @@
 //!
 //! Every field is a register: a cycle reads the old state and makes the new one.
 
+use super::gates::{Gates, Plan};
 use super::{Departure, Stalls, Traffic};
 use crate::outcome::Fault;
 use beeline_ir::entities::Value;
@@ -25,6 +26,7 @@ pub(super) struct Shape {
     pub window_beats: u32,
     pub desc_depth: u32,
     pub align: bool,
+    pub gates: Plan,
 }
 
 impl Shape {
@@ -36,6 +38,7 @@ impl Shape {
             window_beats: staged.window.div_ceil(BEAT as u32).max(1),
             desc_depth: (staged.num_stages + 4).next_power_of_two(),
             align: !is_zero(p.verdict.start),
+            gates: Plan::of(staged),
         }
     }
 }
@@ -101,6 +104,11 @@ pub(super) struct Clockwork {
     pub stalls: Stalls,
     /// Packets still to be accepted in full.
     source: VecDeque<Traveller>,
+    gates: Gates,
+    /// What the gates must know of the packets that have not entered the stages.
+    tickets: VecDeque<u64>,
+    /// The one in use.
+    ticket: Vec<u64>,
     /// Next beat of the first of them.
     beat: u32,
     /// Idle cycles before it; none: not asked yet.
@@ -120,12 +128,15 @@ pub(super) struct Clockwork {
 }
 
 impl Clockwork {
-    pub fn new(shape: &Shape) -> Self {
+    pub fn new(shape: &Shape, gates: Gates) -> Self {
         Self {
             shape: shape.clone(),
             cycle: 0,
             stalls: Stalls::default(),
             source: VecDeque::new(),
+            gates,
+            tickets: VecDeque::new(),
+            ticket: Vec::new(),
             beat: 0,
             idle: None,
             beats: VecDeque::with_capacity(PKT_DEPTH),
@@ -144,9 +155,25 @@ impl Clockwork {
         self.cycle
     }
 
-    /// Puts a packet behind those to be accepted.
-    pub fn send(&mut self, packet: Traveller) {
+    /// Puts a packet behind those to be accepted; `ticket` is what the gates must know of it.
+    pub fn send(&mut self, packet: Traveller, ticket: &[u64]) {
         self.source.push_back(packet);
+        self.tickets.extend(ticket);
+    }
+
+    /// The gates, after a run.
+    pub fn into_gates(self) -> Gates {
+        self.gates
+    }
+
+    /// The cycle in which a packet that is in stage 0 in `entered` is active in the last stage.
+    fn last_stage(&mut self, entered: u64) -> u64 {
+        if self.shape.gates.is_empty() {
+            return entered + u64::from(self.shape.stages) - 1;
+        }
+        self.ticket.clear();
+        self.ticket.extend(self.tickets.drain(..self.shape.gates.ticket_words));
+        self.gates.pass(entered, &mut self.ticket)
     }
 
     /// Lets time pass until all packets have been accepted.
@@ -240,7 +267,9 @@ impl Clockwork {
         let last = beat as i32 + 1 == packet.in_beats;
         if beat + 1 == self.shape.window_beats || last && beat < self.shape.window_beats {
             self.inflight += 1;
-            self.descriptors.push_back((self.cycle + 2 + u64::from(self.shape.stages), packet));
+            // Out of the last stage's boundary, through the descriptor FIFO.
+            let visible = self.last_stage(self.cycle + 1) + 2;
+            self.descriptors.push_back((visible, packet));
         }
         if last {
             self.source.pop_front();

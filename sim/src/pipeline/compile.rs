@@ -1,25 +1,30 @@
 //! A staged pipeline as micro-operations.
 
 mod boundary;
+mod sections;
+mod tickets;
 
 use super::clockwork::Shape;
-use super::op::{Atomic, Coord, Micro, Pair, Place, Row};
+use super::op::{Atomic, Coord, Insert, Key, Micro, Pair, Place, Row};
 use beeline_ir::dfg::{low_mask, Dfg};
 use beeline_ir::entities::{Inst, MapId, Value};
 use beeline_ir::op::{BinOp, CmpOp, Op};
-use beeline_ir::pipeline::ByteCoord;
+use beeline_ir::pipeline::{ByteCoord, Gate};
 use beeline_ir::schedule::deps::state_order;
 use beeline_ir::schedule::window::Touches;
 use beeline_ir::StagedPipeline;
 use cranelift_entity::{EntityRef, SecondaryMap};
+use sections::Sections;
 use std::collections::BTreeSet;
+use std::ops::Range;
+use tickets::{GateTicket, Tickets};
 
-/// Operations of one stage.
+/// Operations of one stage, or of several that packets pass one by one.
 #[derive(Default)]
 pub(super) struct StageCode {
     /// Executed for all lanes at once.
     pub before: Vec<Micro>,
-    /// From the first access to a written map's values to the last: executed packet by packet.
+    /// From the first access to what programs change in maps to the last: executed packet by packet.
     pub serial: Vec<Micro>,
     /// Executed for all lanes at once, afterwards.
     pub after: Vec<Micro>,
@@ -46,27 +51,29 @@ pub(super) struct Program {
     pub verdict: [(Row, u8); 6],
     pub patches: Vec<Patch>,
     pub shape: Shape,
+    pub tickets: Tickets,
 }
 
 impl Program {
     pub fn compile(staged: &StagedPipeline, strict: bool) -> Self {
-        let mut c = Compiler::new(staged);
-        let written = written_maps(staged);
+        let mut c = Compiler::new(staged, strict);
+        let Sections { runs, ordered } = Sections::of(staged);
         let mut stages = Vec::new();
         let mut order = staged.pipeline.order.as_slice();
-        for n in 0..staged.num_stages as usize {
-            let here = order.iter().take_while(|&&i| staged.stage_of[i].index() == n).count();
-            let (insts, rest) = order.split_at(here);
+        for run in runs {
+            let here = order.iter().take_while(|&&i| run.contains(&staged.stage_of[i].index()));
+            let (insts, rest) = order.split_at(here.count());
             order = rest;
-            let mut code = c.stage(insts, &written);
-            if strict {
-                c.forget(n, &mut code.after);
-            }
-            stages.push(code);
+            stages.push(match strict && run.len() > 1 {
+                true => c.strict_run(run, insts),
+                false => c.run(run, insts, &ordered),
+            });
         }
         let dfg = &staged.pipeline.dfg;
         let verdict = staged.pipeline.verdict.values().map(|v| (c.row(v), dfg.bits(v)));
         let patches = c.patches();
+        let shape = Shape::of(staged);
+        let tickets = c.tickets(&shape.gates);
         Self {
             stages,
             rows: c.rows as usize,
@@ -75,14 +82,10 @@ impl Program {
             window: staged.window as usize,
             verdict,
             patches,
-            shape: Shape::of(staged),
+            shape,
+            tickets,
         }
     }
-}
-
-fn written_maps(staged: &StagedPipeline) -> BTreeSet<MapId> {
-    let ops = staged.pipeline.order.iter().map(|&i| &staged.pipeline.dfg.insts[i].op);
-    ops.filter(|op| op.has_effect()).filter_map(|op| op.map()).collect()
 }
 
 struct Compiler<'a> {
@@ -94,12 +97,20 @@ struct Compiler<'a> {
     /// A row of ones.
     always: Row,
     touches: Touches,
-    /// What each operation waits for in its own stage.
+    /// What each operation waits for.
     before: SecondaryMap<Inst, Vec<Inst>>,
+    strict: bool,
+    /// Ascending by stage.
+    gates: Vec<&'a Gate>,
+    /// For each gate, what the time side wants to know of a packet.
+    notes: Vec<Option<GateTicket>>,
+    /// Map numbers, with the rows that say that an entry was made, or removed.
+    made: Vec<(usize, Row)>,
+    gone: Vec<(usize, Row)>,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(staged: &'a StagedPipeline) -> Self {
+    fn new(staged: &'a StagedPipeline, strict: bool) -> Self {
         let dfg = &staged.pipeline.dfg;
         let mut before: SecondaryMap<Inst, Vec<Inst>> = SecondaryMap::new();
         for (earlier, later) in state_order(&staged.pipeline) {
@@ -111,16 +122,22 @@ impl<'a> Compiler<'a> {
             data.op.for_each_arg(|v| operands.push(v));
             before[inst].extend(operands.into_iter().filter_map(|v| dfg.maker(v)));
         }
-        let (row_of, touches) = (SecondaryMap::new(), Touches::default());
+        let mut gates: Vec<&Gate> = staged.gates.iter().collect();
+        gates.sort_by_key(|g| g.stage);
         let mut c = Self {
             staged,
             dfg,
-            row_of,
+            row_of: SecondaryMap::new(),
             rows: 0,
             constants: Vec::new(),
             always: 0,
-            touches,
+            touches: Touches::default(),
             before,
+            strict,
+            notes: gates.iter().map(|_| None).collect(),
+            gates,
+            made: Vec::new(),
+            gone: Vec::new(),
         };
         c.always = c.constant(1);
         // Constants come first: their rows must lie before those of all results.
@@ -156,14 +173,9 @@ impl<'a> Compiler<'a> {
         row
     }
 
-    /// Splits the operations of a stage around the accesses to written maps.
-    fn stage(&mut self, insts: &[Inst], written: &BTreeSet<MapId>) -> StageCode {
-        let access = |i: &Inst| match &self.dfg.insts[*i].op {
-            Op::MapLoad { map, .. } | Op::MapStore { map, .. } | Op::MapAtomic { map, .. } => {
-                written.contains(map)
-            }
-            _ => false,
-        };
+    /// Splits the operations `insts` of the stages `run` around the accesses to what packets change, `ordered`.
+    fn run(&mut self, run: Range<usize>, insts: &[Inst], ordered: &BTreeSet<Inst>) -> StageCode {
+        let access = |i: &Inst| ordered.contains(i);
         let mut behind: BTreeSet<Inst> = BTreeSet::new();
         for i in insts {
             if access(i) || self.before[*i].iter().any(|b| behind.contains(b)) {
@@ -196,7 +208,28 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
+        run.for_each(|n| self.boundary(n, &mut code.after));
         code
+    }
+
+    /// Strict mode: the stages `run`, packet by packet with all that happens at their boundaries.
+    fn strict_run(&mut self, run: Range<usize>, insts: &[Inst]) -> StageCode {
+        let mut code = StageCode::default();
+        for n in run {
+            let here = insts.iter().filter(|i| self.staged.stage_of[**i].index() == n);
+            here.for_each(|i| self.inst(*i, &mut code.serial));
+            self.boundary(n, &mut code.serial);
+        }
+        code
+    }
+
+    /// What the simulator itself does at the end of stage `n`.
+    fn boundary(&mut self, n: usize, out: &mut Vec<Micro>) {
+        self.note_gates(n, self.strict, out);
+        if self.strict {
+            self.check_may(n, out);
+            self.forget(n, out);
+        }
     }
 
     fn inst(&mut self, inst: Inst, out: &mut Vec<Micro>) {
@@ -213,6 +246,9 @@ impl<'a> Compiler<'a> {
             | Op::MapStore { .. }
             | Op::MapAtomic { .. } => {
                 self.map_op(inst, out);
+            }
+            Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. } => {
+                self.key_op(inst, out);
             }
             Op::Select { cond, if_true, if_false } => {
                 let (cond, if_true, if_false) =
@@ -386,7 +422,7 @@ impl<'a> Compiler<'a> {
     fn lookup(&mut self, map: MapId, key: &[Value], v: Value, out: &mut Vec<Micro>) {
         let decl = &self.dfg.maps[map];
         if decl.kind.has_key_table() {
-            let key = key.iter().map(|&k| (self.row(k), self.dfg.bits(k) / 8)).collect();
+            let key = self.key(key);
             let dst = self.fresh(v);
             out.push(Micro::Lookup { dst, map: map.as_u32(), key });
         } else {
@@ -395,5 +431,40 @@ impl<'a> Compiler<'a> {
             let dst = self.fresh(v);
             out.push(Micro::Index { dst, key, entries: u64::from(decl.max_entries) });
         }
+    }
+
+    fn key(&self, parts: &[Value]) -> Key {
+        parts.iter().map(|&k| (self.row(k), self.dfg.bits(k) / 8)).collect()
+    }
+
+    /// Changes of a map's keys.
+    fn key_op(&mut self, inst: Inst, out: &mut Vec<Micro>) {
+        let data = &self.dfg.insts[inst];
+        let pred = self.pred(inst);
+        match &data.op {
+            Op::MapInsert { map, entry, key } => {
+                let (entry, key) = (self.row(*entry), self.key(key));
+                let dst = self.fresh(data.result.expect("insertions have results"));
+                let made = self.flag();
+                self.made.push((map.index(), made));
+                let map = map.as_u32();
+                out.push(Micro::Insert(Box::new(Insert { dst, made, pred, map, entry, key })));
+            }
+            Op::MapRemove { map, entry } => {
+                let (entry, gone) = (self.row(*entry), self.flag());
+                self.gone.push((map.index(), gone));
+                out.push(Micro::Remove { pred, map: map.as_u32(), entry, gone });
+            }
+            Op::MapTouch { map, entry } => {
+                out.push(Micro::Touch { pred, map: map.as_u32(), entry: self.row(*entry) });
+            }
+            _ => unreachable!("called for changes of keys"),
+        }
+    }
+
+    /// A row that is no value of the program.
+    fn flag(&mut self) -> Row {
+        self.rows += 1;
+        self.rows - 1
     }
 }

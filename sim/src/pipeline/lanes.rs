@@ -153,7 +153,7 @@ impl Frame {
                 self.single::<ALL>(dst, key, lane, |k| if k < entries { k + 1 } else { 0 });
             }
             Micro::Load { dst, at, mask } => self.load_fixed::<ALL>(dst, at as usize, mask, lane),
-            Micro::Input { dst, input } => self.input(dst, input),
+            Micro::Input { dst, input } if ALL => self.input(dst, input),
             Micro::Store { pred, at, value, n } if ALL => {
                 self.store_fixed(pred, at as usize, value, n)
             }
@@ -161,7 +161,7 @@ impl Frame {
                 (0..lane).for_each(|lane| self.load_at(dst, coord, mask, n, lane));
             }
             Micro::MapLoad { dst, place } if ALL => self.map_loads(dst, place, lane, maps)?,
-            Micro::Forget { row, with } => self.rows[row as usize] = [with; LANES],
+            Micro::Forget { row, with } if ALL => self.rows[row as usize] = [with; LANES],
             _ => {
                 let lanes = if ALL { 0..lane } else { lane..lane + 1 };
                 for lane in lanes {

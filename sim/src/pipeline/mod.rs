@@ -1,16 +1,18 @@
 //! The cycle-level simulator: runs a staged pipeline on packets, and says in which cycle each enters and leaves.
 //!
-//! `docs/rtl-interface.md` gives the rules. They let data and time be simulated apart, since the stages never stall: what a packet
-//! carries through them depends on the packets ahead alone, never on the clock.
-//! - *Data* (`lanes`): stage by stage, sixteen packets side by side. The packets pass a stage in order; where a stage reads and
-//!   writes the values of a map, one packet is done before the next begins, which is what the row's forwarding achieves.
-//! - *Time* (`clockwork`): cycle by cycle, framer, FIFOs, deparser and output registers, with counters in place of data.
+//! `docs/rtl-interface.md` gives the rules. They let data and time be simulated apart: what a packet carries through the stages depends
+//! on the packets ahead alone, never on the clock.
+//! - *Data* (`lanes`): stage by stage, sixteen packets side by side. The packets pass a stage in order; where stages read and
+//!   write the keys or values of a map, one packet is done before the next begins, which is what forwarding and gates achieve.
+//! - *Time* (`clockwork`): cycle by cycle, framer, FIFOs, deparser and output registers, with counters in place of data; and, packet by packet,
+//!   the waiting at gates between the stages (`gates`), which depends on the keys and entries of older packets.
 //!
-//! Maps are the same model as the interpreter's; slot numbers differ from the hardware's, which nobody can see.
+//! Maps are the same model as the interpreter's.
 
 mod clockwork;
 mod compile;
 mod deparse;
+mod gates;
 mod lanes;
 mod op;
 
@@ -20,6 +22,7 @@ use crate::trace::Inputs;
 use beeline_ir::{StagedPipeline, Validated};
 use clockwork::{Clockwork, Traveller};
 use compile::Program;
+use gates::Gates;
 use lanes::{Frame, LANES};
 use std::ops::Range;
 
@@ -69,7 +72,7 @@ pub struct Departure {
 }
 
 /// Cycles in which something had to wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stalls {
     /// A beat was offered, but the packet FIFO was full.
     pub packet_fifo: u64,
@@ -77,6 +80,8 @@ pub struct Stalls {
     pub descriptors: u64,
     /// A beat was on its way out, but the receiver was not ready.
     pub output: u64,
+    /// For each map, by number: a packet was held at one of its gates. Empty if there are no gates.
+    pub maps: Vec<u64>,
 }
 
 /// The result of a run.
@@ -88,6 +93,9 @@ pub struct Run {
     pub cycles: u64,
     /// What waited.
     pub stalls: Stalls,
+    /// Stages with gates, and for each packet the cycles in which it moved on from there.
+    stations: usize,
+    fired: Vec<u64>,
     arena: Vec<u8>,
 }
 
@@ -95,6 +103,11 @@ impl Run {
     /// The bytes with which packet `n` left; none if it was dropped.
     pub fn bytes(&self, n: usize) -> &[u8] {
         &self.arena[self.departures[n].bytes.clone()]
+    }
+
+    /// The cycles in which packet `n` moved on from the stages with gates, ascending.
+    pub fn gate_cycles(&self, n: usize) -> &[u64] {
+        &self.fired[n * self.stations..][..self.stations]
     }
 
     /// The result for packet `n`, in the form that all engines share.
@@ -138,7 +151,10 @@ impl PipelineSim {
     ) -> Result<Run, Fault> {
         let mut run = Run { departures: Vec::with_capacity(arrivals.len()), ..Run::default() };
         run.arena.reserve(arrivals.iter().map(|a| a.bytes.len()).sum());
-        let mut clockwork = Clockwork::new(&self.program.shape);
+        let shape = &self.program.shape;
+        let gates = Gates::new(&shape.gates, |map| maps.entries(map.as_u32() as usize));
+        let mut clockwork = Clockwork::new(shape, gates);
+        let mut ticket = Vec::new();
         for batch in arrivals.chunks(LANES) {
             self.frame.load(&self.program, batch);
             self.frame.execute(&self.program, batch.len(), maps)?;
@@ -150,13 +166,17 @@ impl PipelineSim {
                     arrival.bytes,
                     &mut run.arena,
                 )?;
-                clockwork.send(Traveller::new(
+                ticket.clear();
+                let rows = |row| self.frame.get(row, lane);
+                self.program.tickets.fill(&self.program.shape.gates, rows, &mut ticket);
+                let traveller = Traveller::new(
                     run.departures.len(),
                     arrival.bytes.len() as u32,
                     leaving.exit.action().leaves(),
                     leaving.start,
                     leaving.end,
-                ));
+                );
+                clockwork.send(traveller, &ticket);
                 run.departures.push(Departure {
                     exit: leaving.exit,
                     cycle_in: 0,
@@ -167,7 +187,9 @@ impl PipelineSim {
             clockwork.take_in(traffic, &mut run.departures)?;
         }
         clockwork.drain(traffic, &mut run.departures)?;
-        (run.cycles, run.stalls) = (clockwork.cycle(), clockwork.stalls);
+        (run.cycles, run.stalls) = (clockwork.cycle(), clockwork.stalls.clone());
+        run.stations = self.program.shape.gates.stations();
+        (run.stalls.maps, run.fired) = clockwork.into_gates().finish();
         Ok(run)
     }
 }

@@ -130,7 +130,7 @@ pub(super) enum Micro {
     Lookup {
         dst: Row,
         map: u32,
-        key: Box<[(Row, u8)]>,
+        key: Key,
     },
     MapLoad {
         dst: Row,
@@ -142,6 +142,25 @@ pub(super) enum Micro {
         value: Row,
     },
     Atomic(Box<Atomic>),
+    /// The entry at which a key stands afterwards; `made` is that entry if it is a new one, else 0.
+    Insert(Box<Insert>),
+    /// Removal of an entry; `gone` is 1 if there was one.
+    Remove {
+        pred: Row,
+        map: u32,
+        entry: Row,
+        gone: Row,
+    },
+    Touch {
+        pred: Row,
+        map: u32,
+        entry: Row,
+    },
+    /// Strict mode: two values that a packet carries must be equal.
+    Agree {
+        a: Row,
+        b: Row,
+    },
     /// Strict mode: a value that is registered no longer.
     Forget {
         row: Row,
@@ -163,3 +182,18 @@ pub(super) struct Atomic {
     pub value: Row,
     pub expected: Row,
 }
+
+/// An insertion.
+#[derive(Clone, Debug)]
+pub(super) struct Insert {
+    pub dst: Row,
+    pub made: Row,
+    pub pred: Row,
+    pub map: u32,
+    pub entry: Row,
+    /// Key parts and their sizes in bytes.
+    pub key: Key,
+}
+
+/// Parts of a key, lowest in memory first, with their sizes in bytes.
+pub(super) type Key = Box<[(Row, u8)]>;

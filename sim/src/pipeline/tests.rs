@@ -1,6 +1,10 @@
+mod machine;
+mod staging;
+mod windows;
+
 use super::*;
 use crate::exec::PipelineExec;
-use crate::outcome::{compare, compare_maps, Executor};
+use crate::outcome::{compare, compare_maps, Executor, Redirect};
 use crate::packet::Packet;
 use beeline_ir::ports::share_ports;
 use beeline_ir::schedule::schedule;

@@ -3,7 +3,7 @@
 use super::{Frame, LANES};
 use crate::map::{MapSet, Slot, Values};
 use crate::outcome::Fault;
-use crate::pipeline::op::{Atomic, Coord, Micro, Place, Row};
+use crate::pipeline::op::{Atomic, Coord, Insert, Micro, Place, Row};
 use beeline_ir::op::{AtomicOp, Input};
 
 /// Writes the `n` low bytes of `value`.
@@ -60,6 +60,34 @@ impl Frame {
                 }
             }
             Micro::Atomic(atomic) => self.atomic(atomic, lane, maps)?,
+            Micro::Insert(insert) => self.insert(insert, lane, maps),
+            Micro::Remove { pred, map, entry, gone } => {
+                let found = self.get(*entry, lane).checked_sub(1);
+                let found = found.filter(|_| self.get(*pred, lane) == 1);
+                if let Some(slot) = found {
+                    maps.remove_slot(*map as usize, slot as Slot);
+                }
+                self.rows[*gone as usize][lane] = found.is_some().into();
+            }
+            Micro::Touch { pred, map, entry } => {
+                let entry = self.get(*entry, lane);
+                if entry != 0 && self.get(*pred, lane) == 1 {
+                    maps.touch(*map as usize, (entry - 1) as Slot);
+                }
+            }
+            Micro::Input { dst, input } => {
+                let kept = self.rows[*dst as usize];
+                self.input(*dst, *input);
+                let fresh = std::mem::replace(&mut self.rows[*dst as usize], kept);
+                self.rows[*dst as usize][lane] = fresh[lane];
+            }
+            Micro::Agree { a, b } => {
+                if self.get(*a, lane) != self.get(*b, lane) {
+                    let what = "what a packet may change at a gate is not carried to the change";
+                    return Err(Fault { at: "a boundary".into(), what: what.into() });
+                }
+            }
+            Micro::Forget { row, with } => self.rows[*row as usize][lane] = *with,
             Micro::ForgetByte { at } => self.window[lane * self.stride + *at as usize] = 0xa5,
             _ => unreachable!("executed for all lanes at once"),
         }
@@ -137,14 +165,40 @@ impl Frame {
         }
     }
 
-    fn lookup(&mut self, map: usize, key: &[(Row, u8)], lane: usize, maps: &mut MapSet) -> u64 {
+    fn lookup(&mut self, map: usize, key: &[(Row, u8)], lane: usize, maps: &MapSet) -> u64 {
+        let end = self.gather(key, lane);
+        maps.slot_of(map, &self.key[..end]).map_or(0, |slot| u64::from(slot) + 1)
+    }
+
+    /// Puts a key together in `self.key`; how long it is.
+    #[inline]
+    fn gather(&mut self, key: &[(Row, u8)], lane: usize) -> usize {
         let mut end = 0;
         for &(row, n) in key {
             let part = self.rows[row as usize][lane].to_le_bytes();
             self.key[end..end + 8].copy_from_slice(&part);
             end += usize::from(n);
         }
-        maps.lookup(map, &self.key[..end]).map_or(0, |slot| u64::from(slot) + 1)
+        end
+    }
+
+    fn insert(&mut self, i: &Insert, lane: usize, maps: &mut MapSet) {
+        let (map, known) = (i.map as usize, self.get(i.entry, lane));
+        let (entry, made) = match (self.get(i.pred, lane), known) {
+            (0, _) => (0, 0),
+            (_, 0) => {
+                let end = self.gather(&i.key, lane);
+                let slot = maps.insert_key(map, &self.key[..end]);
+                let entry = slot.map_or(0, |s| u64::from(s) + 1);
+                (entry, entry)
+            }
+            _ => {
+                maps.touch(map, (known - 1) as Slot);
+                (known, 0)
+            }
+        };
+        self.rows[i.dst as usize][lane] = entry;
+        self.rows[i.made as usize][lane] = made;
     }
 
     #[inline]
