@@ -1,7 +1,7 @@
 //! Who decides where in a map's memory a key stands: what the host's driver and the hardware agree on for each map.
 
 use crate::verilog::MapLayout;
-use beeline_ir::map::MapKind;
+use beeline_ir::map::{MapDecl, MapKind};
 use beeline_ir::{MapId, Pipeline};
 
 /// Who places the keys of a map. The numbers are those of the register `MAP_INFO` (`docs/rtl-interface.md`).
@@ -31,6 +31,12 @@ impl Placement {
             MapKind::LruHash | MapKind::LruPercpuHash => Placement::Lru,
             _ => Placement::Table,
         }
+    }
+
+    /// What the register `MAP_INFO` says about the map `decl`.
+    pub(crate) fn info(self, decl: &MapDecl, layout: &MapLayout) -> u32 {
+        let depth = layout.depth_log2.filter(|_| self != Placement::Absent).unwrap_or(0);
+        depth << 16 | (self as u32) << 8 | decl.kind as u32
     }
 
     /// True if the hardware does operations on keys (lookup, update, delete) by itself.

@@ -2,6 +2,7 @@
 //! templates of the generated modules. Stands between `beeline-backends` (which renders) and the tools
 //! (Verilator, Yosys) that read the result.
 
+pub mod driver;
 pub mod templates;
 pub mod tools;
 

@@ -1,9 +1,10 @@
 //! The compile flow, phase by phase: verified program to generated hardware.
 
+use crate::driver_types;
 use crate::tail_calls::TailCalls;
 use beeline_backends::verilog::{self, BackendError, Design};
 use beeline_frontend::lift::lift_with;
-use beeline_frontend::VerifiedProgram;
+use beeline_frontend::{Program, VerifiedProgram};
 use beeline_ir::function::Function;
 use beeline_ir::if_convert::if_convert;
 use beeline_ir::passes;
@@ -73,21 +74,25 @@ impl From<Vec<Diagnostic>> for CompileError {
 /// See [`CompileError`].
 pub fn compile(program: &VerifiedProgram, options: &Options) -> Result<Compiled, CompileError> {
     let function = optimised(program, options, &mut |_, _| {})?;
-    generate(function, &program.program().object, options)
+    generate(function, program.program(), options)
 }
 
-/// From an optimised function to the generated design; `object` names the source in its headers.
+/// From the optimised function of `program` to the generated design.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn generate(
     function: Function,
-    object: &str,
+    program: &Program,
     options: &Options,
 ) -> Result<Compiled, CompileError> {
     let staged = stage(&function, options)?;
-    let verilog_options =
-        verilog::Options { object: object.to_string(), cpu_id: options.cpu, seed: options.seed };
+    let verilog_options = verilog::Options {
+        object: program.object.clone(),
+        cpu_id: options.cpu,
+        seed: options.seed,
+        types: driver_types::of_program(program),
+    };
     let design = verilog::emit(&staged, &verilog_options).map_err(|e| match e {
         BackendError::Unsupported(d) => CompileError::Rejected(d),
         other => CompileError::Internal(other.to_string()),

@@ -15,6 +15,7 @@
 pub mod area;
 pub mod blame;
 pub mod capture;
+pub mod driver_types;
 pub mod engine;
 pub mod equiv;
 pub mod estimate;

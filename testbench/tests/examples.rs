@@ -231,7 +231,8 @@ fn a_wrong_pass_is_caught() {
     });
     *wrong.expect("the checksum update adds") = BinOp::Sub;
     let mut e = e;
-    e.compiled = generate(function, "icmp_echo.o", &Options::default()).unwrap();
+    let generated = generate(function, e.program.program(), &Options::default());
+    e.compiled = generated.unwrap();
     let engines = [EngineKind::Interp, EngineKind::Pipeline];
     let report = e.replay(&e.trace, &engines, Pacing::FullRate);
     let (_, status) = report.engines.last().unwrap();

@@ -30,14 +30,16 @@ mod top_maps;
 mod write;
 
 pub use check::check;
-pub(crate) use layout::MapLayout;
+pub(crate) use layout::{Layout, MapLayout};
+pub(crate) use source::printable;
 pub use write::{write_design, WriteError};
 
+use crate::driver;
 use askama::Template;
 use beeline_hdl::templates::{Origin, Package, Parameter, StructType};
 use beeline_ir::op::Input;
 use beeline_ir::{Diagnostic, StagedPipeline, Validated};
-use layout::{Field, FieldOf, Layout};
+use layout::{Field, FieldOf};
 
 /// What the emitted text depends on beside the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Options {
     pub cpu_id: u32,
     /// Seed of random numbers: default of the parameter `SEED`.
     pub seed: u32,
+    /// Types of keys and values, for the C driver.
+    pub types: driver::Types,
 }
 
 impl Options {
@@ -129,6 +133,8 @@ pub fn emit(staged: &Validated<StagedPipeline>, options: &Options) -> Result<Des
     files.push((format!("{}.sv", top.module), render(&top)?));
     let list: String = files.iter().map(|(name, _)| format!("{name}\n")).collect();
     files.push((format!("{}.f", top.module), list));
+    let origin = options.origin(&layout.staged.pipeline.name);
+    files.extend(driver::emit(&layout, &options.types, origin)?);
     let map_file = format!("{}.names.json", top.module);
     let names = name_map::render(&layout, options, &files, &map_file);
     files.push((map_file, names));
@@ -136,7 +142,7 @@ pub fn emit(staged: &Validated<StagedPipeline>, options: &Options) -> Result<Des
 }
 
 /// The text of a template, which ends with a line end.
-fn render(template: &impl Template) -> Result<String, askama::Error> {
+pub(crate) fn render(template: &impl Template) -> Result<String, askama::Error> {
     Ok(template.render()? + "\n")
 }
 

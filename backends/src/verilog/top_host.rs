@@ -137,8 +137,7 @@ impl TopEmitter<'_> {
             let m = layout.map(id);
             let placement = self.placement(id.index());
             let slots = if placement == Placement::Absent { 0 } else { m.rows };
-            let depth = m.depth_log2.filter(|_| placement != Placement::Absent).unwrap_or(0);
-            let info = depth << 16 | (placement as u32) << 8 | decl.kind as u32;
+            let info = placement.info(decl, m);
             let comma = if id.index() == 0 { " " } else { "," };
             self.body.push(&format!(
                 "    32'd{slots}, 32'd{}, 32'd{}, 32'd{}, 32'h{info:08x}{comma}  // {}",

@@ -9,15 +9,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn here() -> PathBuf {
+pub fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verilog")
 }
 
 fn design(name: &str) -> Design {
     let text = fs::read_to_string(here().join(format!("{name}.ir"))).unwrap();
-    let staged = validate_staged(parse_staged(&text).unwrap()).unwrap_or_else(|e| panic!("{e}"));
-    emit(&staged, &Options { object: format!("/some/where/{name}.o"), ..Options::default() })
-        .unwrap()
+    let object = format!("/some/where/{name}.o");
+    emit_text(&text, Options { object, ..Options::default() })
+}
+
+/// The design of a staged program in textual form.
+pub fn emit_text(text: &str, options: Options) -> Design {
+    let staged = validate_staged(parse_staged(text).unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    emit(&staged, &options).unwrap()
 }
 
 /// Compares everything but the library cells with the files in the directory `name`.

@@ -54,7 +54,7 @@ pub fn hardware(data: &[u8]) {
     let Some(program) = program(data).and_then(verified) else { return };
     let Some(function) = optimised(&program, |_| ()) else { return };
     if let Err(CompileError::Internal(why)) =
-        flow::generate(function, "fuzz.o", &flow::Options::default())
+        flow::generate(function, program.program(), &flow::Options::default())
     {
         panic!("{why}");
     }

@@ -205,7 +205,7 @@ impl Replay<'_> {
             Err(CompileError::Internal(what)) => return Err(what),
         };
         self.function(&function, packets)?;
-        let hardware = match flow::generate(function, self.case_name(), &options) {
+        let hardware = match flow::generate(function, self.program.program(), &options) {
             Ok(hardware) => hardware,
             Err(CompileError::Rejected(all)) => return Ok(all),
             Err(CompileError::Internal(what)) => return Err(what),
@@ -222,10 +222,6 @@ impl Replay<'_> {
             }
         }
         Ok(Vec::new())
-    }
-
-    fn case_name(&self) -> &str {
-        &self.program.program().object
     }
 
     /// The SSA form after all passes does to each packet, and to the maps, what the bytecode does.
