@@ -18,7 +18,7 @@ module bl_host #(
     parameter int MAPS_W      = NUM_MAPS > 0 ? NUM_MAPS : 1,  // derived: leave alone
     parameter logic [160*MAPS_W-1:0] MAP_SHAPES = {MAPS_W{160'd0}},  // by map {slots, max_entries, value size, key size, MAP_INFO}, 32 bits each
     parameter logic [MAPS_W-1:0]     GATED      = '0,  // maps for which packets may wait: `map_stall` counts
-    parameter logic [MAPS_W-1:0]     TABLES     = '0   // maps whose table places keys itself: `map_count` and `map_failed` count
+    parameter logic [MAPS_W-1:0]     TABLES     = '0   // maps whose table places keys itself: `map_count` and `map_failed` are of use
 ) (
     input  wire logic                     clk,
     input  wire logic                     rst,
@@ -63,7 +63,7 @@ module bl_host #(
     // Counters of the maps, by map.
     input  wire logic [MAPS_W-1:0]        map_stall,          // a packet waits for the map in this cycle
     input  wire logic [32*MAPS_W-1:0]     map_count,          // keys in the table
-    input  wire logic [MAPS_W-1:0]        map_failed,         // a key finds no place in this cycle
+    input  wire logic [32*MAPS_W-1:0]     map_failed,         // keys that have found no place
     // From the deparser.
     input  wire logic                     retire_valid,
     input  wire logic [31:0]              retire_code
@@ -229,7 +229,6 @@ module bl_host #(
 
   // The counters of each map; those of a map that has no use for them are constants.
   logic [64*MAPS_W-1:0] stalls;
-  logic [32*MAPS_W-1:0] failures;
 
   for (genvar m = 0; m < MAPS_W; m++) begin : gen_map
     if (GATED[m]) begin : gen_stalls
@@ -252,20 +251,6 @@ module bl_host #(
       logic unused_stall;
       assign unused_stall = &{1'b0, map_stall[m]};
     end
-    if (TABLES[m]) begin : gen_failures
-      logic [31:0] failures_q;
-
-      always_ff @(posedge clk) begin
-        if (rst) failures_q <= '0;
-        else if (map_failed[m]) failures_q <= failures_q + 1'b1;
-      end
-      assign failures[32*m+:32] = failures_q;
-    end else begin : gen_no_failures
-      assign failures[32*m+:32] = '0;
-
-      logic unused_failed;
-      assign unused_failed = &{1'b0, map_failed[m]};
-    end
   end
 
   // The map in MAP; all zero if there is none.
@@ -280,7 +265,7 @@ module bl_host #(
       if (map_q == 8'(m)) begin
         shape   = MAP_SHAPES[160*m+:160];
         count   = TABLES[m] ? map_count[32*m+:32] : 32'd0;
-        failed  = failures[32*m+:32];
+        failed  = TABLES[m] ? map_failed[32*m+:32] : 32'd0;
         stalled = stalls[64*m+:64];
       end
     end
@@ -360,7 +345,7 @@ module bl_host #(
 
   if (TABLES != {MAPS_W{1'b1}} || NUM_MAPS == 0) begin : gen_unused_counts
     logic unused_counts;
-    assign unused_counts = &{1'b0, map_count, MAP_SHAPES, stalls, failures};
+    assign unused_counts = &{1'b0, map_count, MAP_SHAPES, stalls, map_failed};
   end
 endmodule
 

@@ -100,6 +100,8 @@ pub struct StageModule {
     pub map_ports: Vec<Port>,
     /// Operations, indented.
     pub body: String,
+    /// False if a gate holds what the stage hands on: it has no registers then.
+    pub registered: bool,
     /// Assignments to the fields of `out`.
     pub registers: Vec<String>,
     /// Expression that reads what no operation reads; empty if there is nothing.

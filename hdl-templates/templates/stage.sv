@@ -9,7 +9,7 @@ module {{ module }}{% if !parameters.is_empty() %} #(
 {% for p in ports %}    {{ p }}
 {% endfor %});
 {{ body }}
-  // Stage registers.
+{% if registered %}  // Stage registers.
   always_ff @(posedge clk) begin
 {% for r in registers %}    {{ r }}
 {% endfor %}  end
@@ -23,7 +23,13 @@ module {{ module }}{% if !parameters.is_empty() %} #(
       out_host  <= in_host;
     end
   end
-{% if !unused.is_empty() %}
+{% else %}  // The gate behind this stage has its registers.
+  always_comb begin
+{% for r in registers %}    {{ r }}
+{% endfor %}  end
+  assign out_valid = in_valid;
+  assign out_host  = in_host;
+{% endif %}{% if !unused.is_empty() %}
   // What comes in and is of no use here.
   logic unused;
   assign unused = {{ unused }};

@@ -63,6 +63,11 @@ impl<'a> Body<'a> {
         Expr::signal(name, bits)
     }
 
+    /// True if the signal has been declared.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.index.contains_key(name)
+    }
+
     /// Notes what `e` reads, and gives its text.
     pub fn read(&mut self, e: &Expr) -> String {
         for r in e.refs() {

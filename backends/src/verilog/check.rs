@@ -3,6 +3,7 @@
 use beeline_ir::dfg::Dfg;
 use beeline_ir::diagnostic::Place;
 use beeline_ir::map::MapDecl;
+use beeline_ir::op::Op;
 use beeline_ir::{Diagnostic, MapId};
 use std::collections::BTreeSet;
 
@@ -24,6 +25,10 @@ const LARGE: u64 = 256 << 20;
 /// Everything about the maps of a program that this hardware cannot do, and what it can but hardly should.
 pub fn check(dfg: &Dfg) -> Vec<Diagnostic> {
     let used: BTreeSet<MapId> = dfg.insts.values().filter_map(|i| i.op.map()).collect();
+    let changes =
+        |op: &Op| matches!(op, Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. });
+    let changed: BTreeSet<MapId> =
+        dfg.insts.values().filter(|i| changes(&i.op)).filter_map(|i| i.op.map()).collect();
     let mut found = Vec::new();
     if dfg.maps.len() > MAX_MAPS {
         let message =
@@ -36,8 +41,9 @@ pub fn check(dfg: &Dfg) -> Vec<Diagnostic> {
     let mut total = 0;
     for id in used {
         let map = &dfg.maps[id];
-        found.extend(limits(map));
-        total += memory_bits(map);
+        let table = changed.contains(&id);
+        found.extend(limits(map, table));
+        total += memory_bits(map, table);
     }
     if total > LARGE {
         let message =
@@ -51,7 +57,7 @@ pub fn check(dfg: &Dfg) -> Vec<Diagnostic> {
 }
 
 /// What is too large about `map`.
-fn limits(map: &MapDecl) -> Vec<Diagnostic> {
+fn limits(map: &MapDecl, table: bool) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut refuse = |code, message: String, help: &str| {
         let at = Place { object: Some(format!("map `{}`", map.name)), ..Place::default() };
@@ -69,7 +75,7 @@ fn limits(map: &MapDecl) -> Vec<Diagnostic> {
         );
         refuse("BL0702", message, "split the value over several maps");
     }
-    if rows(map) > MAX_ROWS {
+    if rows(map, table) > MAX_ROWS {
         let message = format!(
             "the map has {} entries; a memory has at most {MAX_ROWS} rows",
             map.max_entries
@@ -79,21 +85,20 @@ fn limits(map: &MapDecl) -> Vec<Diagnostic> {
     found
 }
 
-fn rows(map: &MapDecl) -> u64 {
-    super::layout::map_layout(String::new(), map, true).rows
+fn rows(map: &MapDecl, table: bool) -> u64 {
+    super::layout::map_layout(String::new(), map, true, table).rows
 }
 
 /// Memory of one copy of the map.
-fn memory_bits(map: &MapDecl) -> u64 {
+fn memory_bits(map: &MapDecl, table: bool) -> u64 {
     let key = if map.kind.has_key_table() { 8 * u64::from(map.key_size) + 1 } else { 0 };
-    rows(map).saturating_mul(key + 8 * u64::from(map.value_size))
+    rows(map, table).saturating_mul(key + 8 * u64::from(map.value_size))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use beeline_ir::map::MapKind;
-    use beeline_ir::op::Op;
     use beeline_ir::Ty;
     use cranelift_entity::packed_option::PackedOption;
 

@@ -5,9 +5,10 @@ use super::names::{self, Namer};
 use super::packet::Access;
 use super::source::Sources;
 use beeline_ir::dfg::Ty;
-use beeline_ir::map::MapDecl;
+use beeline_ir::map::{MapDecl, MapKind};
 use beeline_ir::op::{Input, Op};
-use beeline_ir::pipeline::ByteCoord;
+use beeline_ir::pipeline::LookupPort;
+use beeline_ir::pipeline::{ByteCoord, Gate, GateKind};
 use beeline_ir::{hash, Inst, MapId, StagedPipeline, Value};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub struct MapLayout {
     pub rows: u64,
     /// Log2 of the depth of a bank, for keyed maps.
     pub depth_log2: Option<u32>,
+    /// Packets change which keys there are: the table places them by itself.
+    pub table: bool,
     /// The program uses it.
     pub used: bool,
 }
@@ -61,10 +64,53 @@ pub struct ValuePortNames {
     pub slot: String,
     /// The row, into the stage after it.
     pub row: String,
-    /// The changed row, out of that stage.
+    /// The changed row, out of the stage of the change.
     pub row_next: String,
     /// Write it.
     pub write: String,
+    /// Which of its bytes, if the change comes later than the row.
+    pub mask: String,
+    /// Slot of the changed row, if the memory does not know it by itself.
+    pub write_slot: String,
+}
+
+/// Signals between the stages and the table of a map whose keys packets change.
+#[derive(Clone, Debug)]
+pub struct TableNames {
+    /// By probe, out of the stage of the answers: insert its key.
+    pub insert: String,
+    /// By probe, out of the same stage: its entry is used.
+    pub touch: String,
+    /// Into the same stage: no insertion has an effect.
+    pub full: String,
+    /// Take a key out.
+    pub remove: String,
+    /// Its slot.
+    pub remove_slot: String,
+}
+
+/// What a table that packets change answers to a probe.
+#[derive(Clone, Debug)]
+pub struct AnswerNames {
+    /// The key is there.
+    pub hit: String,
+    /// Where it is, or where an insertion puts it.
+    pub slot: String,
+    /// There is a place for it.
+    pub room: String,
+}
+
+/// Signals of a gate.
+#[derive(Clone, Debug)]
+pub struct GateNames {
+    /// Of kind `Rows`: entries that are compared, out of the stage behind the gate.
+    pub entries: Vec<(Value, String)>,
+    /// The packet may make a change, out of the same stage.
+    pub may: String,
+    /// A packet that might is in the stage of the change.
+    pub done: String,
+    /// The gate holds its head back.
+    pub blocked: String,
 }
 
 /// Everything that the modules share.
@@ -85,6 +131,12 @@ pub struct Layout<'a> {
     pub value_ports: Vec<ValuePortNames>,
     /// Key signal of each lookup, in the order of `StagedPipeline::lookups`.
     pub key_ports: Vec<String>,
+    /// Answers to each lookup, in the same order; used of maps whose keys packets change.
+    pub answers: Vec<AnswerNames>,
+    /// By map; used of maps whose keys packets change.
+    pub tables: Vec<TableNames>,
+    /// Signals of each gate, in the order of `StagedPipeline::gates`.
+    pub gates: Vec<GateNames>,
     /// Packet loads and stores.
     pub accesses: BTreeMap<Inst, Access>,
     /// What stage 0 gets from the framer.
@@ -93,20 +145,25 @@ pub struct Layout<'a> {
     pub after: Vec<Vec<Field>>,
 }
 
-/// Rows, slot width and bank depth of a map.
-pub fn map_layout(name: String, decl: &MapDecl, used: bool) -> MapLayout {
+/// Rows, slot width and bank depth of a map; `table` if packets change its keys.
+pub fn map_layout(name: String, decl: &MapDecl, used: bool, table: bool) -> MapLayout {
     if !decl.kind.has_key_table() {
         let rows = u64::from(decl.max_entries.max(1));
         let slot_bits = super::places::bits_for(rows - 1);
-        return MapLayout { name, slot_bits, rows, depth_log2: None, used };
+        return MapLayout { name, slot_bits, rows, depth_log2: None, table: false, used };
     }
-    let depth = hash::bank_depth_log2(decl.max_entries);
-    let bank_bits = hash::BANKS.trailing_zeros();
+    let lru = matches!(decl.kind, MapKind::LruHash | MapKind::LruPercpuHash);
+    let (depth, ways) = match table {
+        true => (hash::bucket_depth_log2(decl.max_entries, lru), hash::WAYS),
+        false => (hash::bank_depth_log2(decl.max_entries), 1),
+    };
+    let places = hash::BANKS * ways;
     MapLayout {
         name,
-        slot_bits: bank_bits + depth,
-        rows: u64::from(hash::BANKS) << depth,
+        slot_bits: places.trailing_zeros() + depth,
+        rows: u64::from(places) << depth,
         depth_log2: Some(depth),
+        table,
         used,
     }
 }
@@ -119,7 +176,7 @@ impl<'a> Layout<'a> {
         let used: BTreeSet<MapId> =
             p.order.iter().filter_map(|&i| p.dfg.insts[i].op.map()).collect();
         let map = |(id, decl): (MapId, &MapDecl)| {
-            map_layout(namer.unique(&decl.name), decl, used.contains(&id))
+            map_layout(namer.unique(&decl.name), decl, used.contains(&id), p.changes_keys(id))
         };
         let maps: Vec<MapLayout> = p.dfg.maps.iter().map(map).collect();
         let mut port =
@@ -129,18 +186,45 @@ impl<'a> Layout<'a> {
             row: port(p.map, "row"),
             row_next: port(p.map, "row_next"),
             write: port(p.map, "write"),
+            mask: port(p.map, "write_mask"),
+            write_slot: port(p.map, "write_slot"),
         });
         let value_ports = value_ports.collect();
         let key_ports = staged.lookups.iter().map(|p| port(p.map, "key")).collect();
+        let tables = p.dfg.maps.keys().map(|map| TableNames {
+            insert: port(map, "insert"),
+            touch: port(map, "touch"),
+            full: port(map, "full"),
+            remove: port(map, "remove"),
+            remove_slot: port(map, "remove_slot"),
+        });
+        let tables = tables.collect();
+        let gates = staged.gates.iter().map(|g| GateNames {
+            entries: compared(g).into_iter().map(|v| (v, port(g.map, "wanted"))).collect(),
+            may: port(g.map, "may_change"),
+            done: port(g.map, "changed"),
+            blocked: port(g.map, "blocked"),
+        });
+        let gates = gates.collect();
+        let values = names::name_values(&mut namer, &p.dfg, &p.order);
+        let answer = |l: &LookupPort| {
+            let v = p.dfg.insts[l.inst].result.expect("a lookup has a result");
+            let mut part = |what: &str| namer.unique(&format!("{}_{what}", values[v]));
+            AnswerNames { hit: part("hit"), slot: part("slot"), room: part("room") }
+        };
+        let answers = staged.lookups.iter().map(answer).collect();
         let mut layout = Self {
             staged,
             prefix: names::sanitize(&p.name),
-            values: names::name_values(&mut namer, &p.dfg, &p.order),
+            values,
             namer,
             sources: Sources::new(&p.dfg),
             maps,
             value_ports,
             key_ports,
+            answers,
+            tables,
+            gates,
             accesses: super::packet::packet_accesses(staged),
             arrival: Vec::new(),
             after: Vec::new(),
@@ -224,6 +308,64 @@ impl<'a> Layout<'a> {
         self.staged.value_ports[n].accesses.iter().any(|i| dfg.insts[*i].op.has_effect())
     }
 
+    /// Bytes of a row of value port `n`.
+    pub fn row_bytes(&self, n: usize) -> u32 {
+        self.staged.pipeline.dfg.maps[self.staged.value_ports[n].map].value_size
+    }
+
+    /// True if an operation of value port `n` looks at the row or keeps part of it.
+    pub fn reads_row(&self, n: usize) -> bool {
+        let dfg = &self.staged.pipeline.dfg;
+        let loads = |i: &Inst| matches!(dfg.insts[*i].op, Op::MapLoad { .. });
+        !self.is_late(n) || self.staged.value_ports[n].accesses.iter().any(loads)
+    }
+
+    /// True if the memory of value port `n` has to be told which row is changed: it is not always the one that was read there last.
+    pub fn says_index(&self, n: usize) -> bool {
+        self.port_writes(n) && (self.is_late(n) || self.row_group(n).ports.len() > 1)
+    }
+
+    /// The entry that lookup `n` gives.
+    pub fn lookup_result(&self, n: usize) -> Value {
+        let inst = self.staged.lookups[n].inst;
+        self.staged.pipeline.dfg.insts[inst].result.expect("a lookup has a result")
+    }
+
+    /// True if a new key of `map` may take the place of another.
+    pub fn is_lru(&self, map: MapId) -> bool {
+        let kind = self.staged.pipeline.dfg.maps[map].kind;
+        self.map(map).table && matches!(kind, MapKind::LruHash | MapKind::LruPercpuHash)
+    }
+
+    /// Stage in which the row of value port `n` is there.
+    pub fn row_stage(&self, n: usize) -> usize {
+        self.staged.value_ports[n].issue.index() + self.staged.target.value_latency as usize
+    }
+
+    /// True if the changes of value port `n` come in a later stage than the row.
+    pub fn is_late(&self, n: usize) -> bool {
+        self.staged.value_ports[n].commit.index() > self.row_stage(n)
+    }
+
+    /// Gates before stage `s`, by number.
+    pub fn gates_at(&self, s: usize) -> Vec<usize> {
+        let gates = &self.staged.gates;
+        (0..gates.len()).filter(|g| gates[*g].stage.index() == s).collect()
+    }
+
+    /// Lookups of `map`, by number.
+    pub fn probes(&self, map: MapId) -> Vec<usize> {
+        let lookups = &self.staged.lookups;
+        (0..lookups.len()).filter(|l| lookups[*l].map == map).collect()
+    }
+
+    /// Stage in which the answer to lookup `l` is there.
+    pub fn answer_stage(&self, l: usize) -> usize {
+        let port = &self.staged.lookups[l];
+        let decl = &self.staged.pipeline.dfg.maps[port.map];
+        port.issue.index() + decl.lookup_latency(&self.staged.target) as usize
+    }
+
     /// Name of the module of stage `s`.
     pub fn stage_module(&self, s: usize) -> String {
         format!("{}_stage_{s:02}", self.prefix)
@@ -281,6 +423,15 @@ impl<'a> Layout<'a> {
         let bytes: Vec<ByteCoord> = needed.into_iter().filter(|c| *c >= 0).collect();
         self.fields(&inputs, &bytes)
     }
+}
+
+/// Entries that a gate of kind `Rows` compares, each once, in order.
+fn compared(gate: &Gate) -> Vec<Value> {
+    if gate.kind == GateKind::Keys {
+        return Vec::new();
+    }
+    let all: BTreeSet<Value> = gate.reads.iter().copied().chain([gate.write]).collect();
+    all.into_iter().collect()
 }
 
 /// Maximal runs of neighbouring coordinates in an ascending list.

@@ -1,21 +1,129 @@
 //! Map operations: entries, and loads and changes of rows.
 
+use super::body::Body;
 use super::expr::Expr;
 use super::places::Places;
-use super::stage::StageEmitter;
+use super::rows::store_places;
+use super::stage::{Row, StageEmitter};
 use beeline_ir::op::{AtomicOp, Bounds, Op};
 use beeline_ir::{Inst, Value};
 use cranelift_entity::EntityRef;
 
 impl StageEmitter<'_> {
+    /// Rows and entries that arrive from the maps in this stage.
+    pub(super) fn declare_map_inputs(&mut self) {
+        let staged = self.layout.staged;
+        let dfg = &staged.pipeline.dfg;
+        for (n, port) in staged.value_ports.iter().enumerate() {
+            if self.layout.row_stage(n) == self.stage && self.layout.reads_row(n) {
+                let bits = 8 * self.layout.row_bytes(n);
+                let name = &self.layout.value_ports[n].row;
+                let content =
+                    self.input(name, bits, &format!("row of {}", dfg.maps[port.map].name));
+                self.rows
+                    .insert(n, Row { content, written: Expr::constant(0, 1), enables: Vec::new() });
+            }
+        }
+        for (n, port) in staged.lookups.iter().enumerate() {
+            if self.layout.answer_stage(n) != self.stage {
+                continue;
+            }
+            if self.layout.map(port.map).table {
+                self.declare_answer(n);
+                continue;
+            }
+            let v = self.layout.lookup_result(n);
+            let comment = format!("{{hit, slot}} from {}", dfg.maps[port.map].name);
+            let e = self.input(&self.layout.values[v], self.layout.bits(v), &comment);
+            self.set_expr(v, e);
+        }
+    }
+
+    /// Keys, slots and changed rows that leave for the maps in this stage.
+    pub(super) fn map_outputs(&mut self) {
+        let staged = self.layout.staged;
+        let dfg = &staged.pipeline.dfg;
+        let mut first = true;
+        let mut heading = |body: &mut Body| {
+            if std::mem::take(&mut first) {
+                body.push("");
+                body.push("// To the maps.");
+            }
+        };
+        for (n, port) in staged.lookups.iter().enumerate() {
+            if port.issue.index() == self.stage {
+                heading(&mut self.body);
+                let Op::MapLookup { key, .. } = &dfg.insts[port.inst].op else { continue };
+                let parts = key.iter().rev().map(|v| self.operand(*v)).collect();
+                let comment = format!("key for {}", dfg.maps[port.map].name);
+                self.output(&self.layout.key_ports[n].clone(), &Expr::concat(parts), &comment);
+            }
+        }
+        for (n, port) in staged.value_ports.iter().enumerate() {
+            let names = &self.layout.value_ports[n];
+            let map = &dfg.maps[port.map].name;
+            if port.issue.index() == self.stage {
+                heading(&mut self.body);
+                let slot = self.row_index(n, port.entry);
+                self.output(&names.slot, &slot, &format!("row wanted from {map}"));
+            }
+            if let Some(row) = self.rows.remove(&n).filter(|_| self.layout.port_writes(n)) {
+                if self.layout.is_late(n) {
+                    continue;
+                }
+                heading(&mut self.body);
+                self.output(&names.row_next, &row.content, &format!("changed row of {map}"));
+                let valid = self.valid();
+                let write = Expr::and(&valid, &row.written);
+                self.output(&names.write, &write, &format!("write it to {map}"));
+            }
+            if let Some(entry) = self.written_entry(n) {
+                let slot = self.row_index(n, entry);
+                self.output(&names.write_slot, &slot, "where it is");
+            }
+        }
+        self.late_outputs();
+    }
+
+    /// The entry whose row value port `n` changes in this stage, if its slot has to be said.
+    pub(super) fn written_entry(&self, n: usize) -> Option<Value> {
+        let layout = self.layout;
+        let port = &layout.staged.value_ports[n];
+        let dfg = &layout.staged.pipeline.dfg;
+        if port.commit.index() != self.stage || !layout.says_index(n) {
+            return None;
+        }
+        port.accesses.iter().find_map(|i| match dfg.insts[*i].op {
+            Op::MapStore { entry, .. } | Op::MapAtomic { entry, .. } => Some(entry),
+            _ => None,
+        })
+    }
+
+    /// Where the row of `entry` is in the memory of value port `n`.
+    fn row_index(&mut self, n: usize, entry: Value) -> Expr {
+        let group = self.layout.row_group(n);
+        let bits = group.index_bits();
+        if group.hi - group.lo == 1 {
+            return Expr::constant(0, 1);
+        }
+        let slot = self.slot(entry);
+        if let Some(slot) = slot.as_const() {
+            return Expr::constant(slot.wrapping_sub(group.lo), bits);
+        }
+        let slot = slot.extract(0, bits);
+        match group.lo {
+            0 => slot,
+            lo => Expr::binary("-", &slot, &Expr::constant(lo, bits)),
+        }
+    }
+
     /// Emits a lookup or a test of its result. A keyed map gets its key at the end of the module; its
     /// entry comes in two stages later.
     pub(super) fn emit_lookup(&mut self, inst: Inst) {
         let dfg = &self.layout.staged.pipeline.dfg;
         match &dfg.insts[inst].op {
             Op::EntryIsNull(entry) => {
-                let entry = self.selectable(*entry);
-                let e = Expr::not(&entry.extract(entry.bits() - 1, 1));
+                let e = Expr::not(&self.hit(*entry));
                 self.define_or_fold(inst, e, false);
             }
             Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
@@ -62,6 +170,7 @@ impl StageEmitter<'_> {
             Op::MapLoad { entry, off, bounds, .. } => {
                 self.load_row(inst, port, *entry, *off, bounds)
             }
+            Op::MapStore { .. } if self.layout.is_late(port) => self.store_late(inst, port),
             Op::MapStore { entry, off, bounds, value, .. } => {
                 let place = self.row_place(inst, port, *off, bounds, self.layout.bits(*value));
                 let new = self.operand(*value);
@@ -70,12 +179,6 @@ impl StageEmitter<'_> {
             Op::MapAtomic { .. } => self.emit_atomic(inst, port),
             _ => unreachable!("not a map access"),
         }
-    }
-
-    /// Is the entry there?
-    fn hit(&mut self, entry: Value) -> Expr {
-        let entry = self.selectable(entry);
-        entry.extract(entry.bits() - 1, 1)
     }
 
     fn load_row(&mut self, inst: Inst, port: usize, entry: Value, off: Value, bounds: &Bounds) {
@@ -88,7 +191,7 @@ impl StageEmitter<'_> {
     }
 
     /// Where in the row an access is.
-    fn row_place(
+    pub(super) fn row_place(
         &mut self,
         inst: Inst,
         port: usize,
@@ -96,24 +199,25 @@ impl StageEmitter<'_> {
         bounds: &Bounds,
         bits: u32,
     ) -> RowPlace {
-        let width = self.rows[&port].content.bits();
-        let last = i64::from(width / 8) - i64::from(bits / 8);
-        // Clamped before it is walked: unproved bounds may be astronomically wide.
-        let within = Bounds { min: bounds.min.max(0), max: bounds.max.min(last), ..*bounds };
-        let Some(p) = Places::covering(within.offsets()) else { return RowPlace::Constant(0) };
+        let row = self.layout.row_bytes(port);
+        let (width, size) = (8 * row, i64::from(bits / 8));
+        let Some(p) = store_places(bounds, row.into(), size) else { return RowPlace::Constant(0) };
         if let Some(c) = p.single() {
             return RowPlace::Constant(8 * c as u32);
         }
         // Counted from the start of the row, so that the part-select needs no second vector.
         let skew = p.first & ((1 << p.stride_log2) - 1);
         let off = self.selectable(off);
-        RowPlace::Variable(self.bit_position(
-            inst,
-            &off,
-            &Places { first: skew, ..p },
-            skew as u32,
-            width,
-        ))
+        let p = Places { first: skew, ..p };
+        let index = self.place_index(inst, &off, &p);
+        let within = |bits: u32, n: i64| Expr::constant(n as u64, p.stride_log2 + bits);
+        let at = Expr::concat(vec![index.clone(), within(3, 8 * skew)]);
+        let at = at.zext(super::places::bits_for(u64::from(width) - 1));
+        let byte = match p.stride_log2 {
+            0 => index,
+            _ => Expr::concat(vec![index, within(0, skew)]),
+        };
+        RowPlace::Variable { at, byte }
     }
 
     /// `bits` bits of the row at `place`.
@@ -121,7 +225,7 @@ impl StageEmitter<'_> {
         let row = &self.rows[&port].content;
         match place {
             RowPlace::Constant(lo) => row.extract(*lo, bits),
-            RowPlace::Variable(at) => {
+            RowPlace::Variable { at, .. } => {
                 Expr::closed(format!("{}[{} +: {bits}]", row.text(), at.text()), bits, &[row, at])
             }
         }
@@ -138,7 +242,7 @@ impl StageEmitter<'_> {
         let target = match &place {
             RowPlace::Constant(_) if bits == row.bits() => name.clone(),
             RowPlace::Constant(lo) => format!("{name}[{}:{lo}]", lo + bits - 1),
-            RowPlace::Variable(at) => format!("{name}[{} +: {bits}]", self.body.read(at)),
+            RowPlace::Variable { at, .. } => format!("{name}[{} +: {bits}]", self.body.read(at)),
         };
         let store = format!("{target} = {};", self.body.read(&new));
         let mut statements = Vec::new();
@@ -225,9 +329,14 @@ impl StageEmitter<'_> {
 }
 
 /// Position of an access in its row, in bits.
-enum RowPlace {
+pub(super) enum RowPlace {
     /// Always here.
     Constant(u32),
-    /// The value of this expression.
-    Variable(Expr),
+    /// The value of `at`; `byte` says the same in bytes.
+    Variable {
+        /// In bits.
+        at: Expr,
+        /// In bytes.
+        byte: Expr,
+    },
 }

@@ -16,17 +16,22 @@ mod arith;
 mod body;
 mod check;
 mod expr;
+mod gates;
+mod late;
 mod layout;
 mod maps;
 mod name_map;
 mod names;
 mod packet;
 mod places;
+mod rows;
 mod source;
 mod stage;
+mod tables;
 mod top;
 mod top_host;
 mod top_maps;
+mod top_tables;
 mod write;
 
 pub use check::check;
@@ -149,7 +154,8 @@ pub(crate) fn render(template: &impl Template) -> Result<String, askama::Error> 
 /// True if the design instantiates the cell in the file `name`.
 fn uses_cell(layout: &Layout, name: &str) -> bool {
     match name {
-        "bl_key_table.sv" => !layout.staged.lookups.is_empty(),
+        "bl_key_table.sv" => layout.staged.lookups.iter().any(|l| !layout.map(l.map).table),
+        _ if name.starts_with("bl_hash_") => layout.maps.iter().any(|m| m.table),
         "bl_gate.sv" | "bl_scoreboard.sv" => !layout.staged.gates.is_empty(),
         "bl_value_ram.sv" => layout.maps.iter().any(|m| m.used),
         _ => true,

@@ -192,15 +192,20 @@ impl StageEmitter<'_> {
         skew: u32,
         width: u32,
     ) -> Expr {
+        let index = self.place_index(inst, coord, p);
+        let within = Expr::constant(u64::from(8 * skew), p.stride_log2 + 3);
+        Expr::concat(vec![index, within]).zext(super::places::bits_for(u64::from(width) - 1))
+    }
+
+    /// A wire with the number of the place, of those in `p`, that `coord` is.
+    pub(super) fn place_index(&mut self, inst: Inst, coord: &Expr, p: &Places) -> Expr {
         let bits = p.index_bits();
         let start = Expr::constant((p.first >> p.stride_log2) as u64, bits);
         let index = coord.extract(p.stride_log2, bits);
         let index =
             if start.as_const() == Some(0) { index } else { Expr::binary("-", &index, &start) };
         let name = self.local_name(inst, "", "at");
-        let index = self.body.wire(&name, &index);
-        let within = Expr::constant(u64::from(8 * skew), p.stride_log2 + 3);
-        Expr::concat(vec![index, within]).zext(super::places::bits_for(u64::from(width) - 1))
+        self.body.wire(&name, &index)
     }
 
     fn store_constant(&mut self, inst: Inst, coord: ByteCoord, value: Value) {

@@ -2,14 +2,16 @@
 
 use super::body::Body;
 use super::expr::Expr;
+use super::late::LateRow;
 use super::layout::{Field, FieldOf, Layout};
 use super::names::Namer;
 use super::packet::Bytes;
+use super::tables::TableUse;
 use super::Options;
 use beeline_hdl::templates::{port_lines, Port, StageModule};
 use beeline_ir::op::{Input, Op};
 use beeline_ir::pipeline::ByteCoord;
-use beeline_ir::{Inst, Value};
+use beeline_ir::{Inst, MapId, Value};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +32,14 @@ pub struct StageEmitter<'a> {
     pub(super) live_after: BTreeMap<Inst, BTreeSet<ByteCoord>>,
     /// Row of each value port of this stage, with the changes so far.
     pub(super) rows: BTreeMap<usize, Row>,
+    /// What has been stored so far through each value port whose changes are made in this stage, later than the row was there.
+    pub(super) late: BTreeMap<usize, LateRow>,
+    /// Entries that came from their table as two signals: is it there, and its slot.
+    pub(super) parts: BTreeMap<Value, (Expr, Expr)>,
+    /// What the packet does to each table in this stage.
+    pub(super) table_uses: BTreeMap<MapId, TableUse>,
+    /// Keys that it takes out: whether, and the slot.
+    pub(super) removals: BTreeMap<MapId, (Expr, Expr)>,
     ports: Vec<Port>,
     exprs: SecondaryMap<Value, Option<Expr>>,
     folded: BTreeMap<Value, Folded>,
@@ -58,6 +68,8 @@ pub fn emit_stage(layout: &Layout, s: usize, options: &Options) -> StageModule {
     e.body.at(None);
     let registers = e.registers();
     e.map_outputs();
+    e.table_outputs();
+    e.gate_outputs();
     e.finish(registers, options)
 }
 
@@ -74,6 +86,10 @@ impl<'a> StageEmitter<'a> {
             bytes: Bytes::default(),
             live_after,
             rows: BTreeMap::new(),
+            late: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            table_uses: BTreeMap::new(),
+            removals: BTreeMap::new(),
             ports: Vec::new(),
             exprs: SecondaryMap::new(),
             folded: BTreeMap::new(),
@@ -99,7 +115,8 @@ impl<'a> StageEmitter<'a> {
         let kept = staged.boundaries[self.stage].values.iter().copied();
         let requested =
             staged.value_ports.iter().filter(|p| p.issue.index() == self.stage).map(|p| p.entry);
-        for v in kept.chain(requested) {
+        let written = (0..staged.value_ports.len()).filter_map(|n| self.written_entry(n));
+        for v in kept.chain(requested).chain(written).chain(self.gate_uses()).collect::<Vec<_>>() {
             self.uses[v] += 2;
         }
     }
@@ -129,38 +146,20 @@ impl<'a> StageEmitter<'a> {
         }
     }
 
-    /// Rows and entries that arrive from the maps in this stage.
-    fn declare_map_inputs(&mut self) {
-        let staged = self.layout.staged;
-        let dfg = &staged.pipeline.dfg;
-        for (n, port) in staged.value_ports.iter().enumerate() {
-            if port.issue.index() + staged.target.value_latency as usize == self.stage {
-                let bits = 8 * dfg.maps[port.map].value_size;
-                let name = &self.layout.value_ports[n].row;
-                let content =
-                    self.input(name, bits, &format!("row of {}", dfg.maps[port.map].name));
-                self.rows
-                    .insert(n, Row { content, written: Expr::constant(0, 1), enables: Vec::new() });
-            }
-        }
-        for port in &staged.lookups {
-            if port.issue.index() + dfg.maps[port.map].lookup_latency(&staged.target) as usize
-                == self.stage
-            {
-                let v = dfg.insts[port.inst].result.expect("a lookup has a result");
-                let name = &self.layout.values[v];
-                let comment = format!("{{hit, slot}} from {}", dfg.maps[port.map].name);
-                self.exprs[v] = Some(self.input(name, self.layout.bits(v), &comment));
-            }
-        }
-    }
-
-    fn input(&mut self, name: &str, bits: u32, comment: &str) -> Expr {
+    pub(super) fn input(&mut self, name: &str, bits: u32, comment: &str) -> Expr {
         self.ports.push(Port::input(bits, name, comment));
         self.body.signal(name, bits)
     }
 
-    fn output(&mut self, name: &str, value: &Expr, comment: &str) {
+    /// As [`Self::input`], unless it is there already.
+    pub(super) fn input_once(&mut self, name: &str, bits: u32, comment: &str) -> Expr {
+        match self.ports.iter().any(|p| p.name == name) {
+            true => Expr::signal(name, bits),
+            false => self.input(name, bits, comment),
+        }
+    }
+
+    pub(super) fn output(&mut self, name: &str, value: &Expr, comment: &str) {
         self.ports.push(Port::output(value.bits(), name, comment));
         self.body.assign(name, value);
     }
@@ -181,7 +180,7 @@ impl<'a> StageEmitter<'a> {
             // Leaves with the descriptor: see `events`.
             Op::EventOutput { .. } => {}
             Op::MapInsert { .. } | Op::MapRemove { .. } | Op::MapTouch { .. } => {
-                unreachable!("the table map's own module does it")
+                self.emit_table_change(inst)
             }
             Op::MapUpdate { .. } | Op::MapDelete { .. } => {
                 unreachable!("invariant P5 of the pipeline")
@@ -193,7 +192,11 @@ impl<'a> StageEmitter<'a> {
             | Op::Sext(_)
             | Op::Extract { .. }
             | Op::Concat(_)
-            | Op::Bswap(_) => self.emit_arith(inst),
+            | Op::Bswap(_) => {
+                if !self.emit_entry_choice(inst) {
+                    self.emit_arith(inst);
+                }
+            }
         }
     }
 
@@ -205,6 +208,19 @@ impl<'a> StageEmitter<'a> {
                 || self.stage == 0,
             "trace inputs are made in stage 0"
         );
+    }
+
+    /// A packet is in this stage.
+    pub(super) fn valid(&mut self) -> Expr {
+        match self.body.is_known("in_valid") {
+            true => Expr::signal("in_valid", 1),
+            false => self.body.signal("in_valid", 1),
+        }
+    }
+
+    /// Says what `v` is from here on.
+    pub(super) fn set_expr(&mut self, v: Value, e: Expr) {
+        self.exprs[v] = Some(e);
     }
 
     /// The value as an operand; a folded expression is taken as it is.
@@ -309,6 +325,7 @@ impl<'a> StageEmitter<'a> {
     /// `out.field <= value;` for everything that is handed on.
     fn registers(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
+        let arrow = if self.is_before_gate() { "=" } else { "<=" };
         for f in &self.layout.after[self.stage] {
             let value = match f.of {
                 FieldOf::Value(v) => self.operand(v),
@@ -317,12 +334,17 @@ impl<'a> StageEmitter<'a> {
             };
             let value = self.body.read(&value);
             lines.extend(
-                super::body::assignment(&format!("out.{} <=", f.name), &value)
+                super::body::assignment(&format!("out.{} {arrow}", f.name), &value)
                     .lines()
                     .map(str::to_owned),
             );
         }
         lines
+    }
+
+    /// True if a gate holds what the stage hands on.
+    fn is_before_gate(&self) -> bool {
+        !self.layout.gates_at(self.stage + 1).is_empty()
     }
 
     /// The packet's length on arrival, as this stage gets it.
@@ -332,51 +354,9 @@ impl<'a> StageEmitter<'a> {
         Expr::slice(&format!("in.{}", field.name), field.bits, 0, 16)
     }
 
-    /// Keys, slots and changed rows that leave for the maps in this stage.
-    fn map_outputs(&mut self) {
-        let staged = self.layout.staged;
-        let dfg = &staged.pipeline.dfg;
-        let mut first = true;
-        let mut heading = |body: &mut Body| {
-            if std::mem::take(&mut first) {
-                body.push("");
-                body.push("// To the maps.");
-            }
-        };
-        for (n, port) in staged.lookups.iter().enumerate() {
-            if port.issue.index() == self.stage {
-                heading(&mut self.body);
-                let Op::MapLookup { key, .. } = &dfg.insts[port.inst].op else { continue };
-                let parts = key.iter().rev().map(|v| self.operand(*v)).collect();
-                let comment = format!("key for {}", dfg.maps[port.map].name);
-                self.output(&self.layout.key_ports[n].clone(), &Expr::concat(parts), &comment);
-            }
-        }
-        for (n, port) in staged.value_ports.iter().enumerate() {
-            let names = &self.layout.value_ports[n];
-            let map = &dfg.maps[port.map].name;
-            if port.issue.index() == self.stage {
-                heading(&mut self.body);
-                let slot = self
-                    .selectable(port.entry)
-                    .extract(0, self.layout.maps[port.map.index()].slot_bits);
-                self.output(&names.slot, &slot, &format!("row wanted from {map}"));
-            }
-            if let Some(row) = self.rows.remove(&n).filter(|_| self.layout.port_writes(n)) {
-                heading(&mut self.body);
-                self.output(&names.row_next, &row.content, &format!("changed row of {map}"));
-                let valid = self.body.signal("in_valid", 1);
-                self.output(
-                    &names.write,
-                    &Expr::and(&valid, &row.written),
-                    &format!("write it to {map}"),
-                );
-            }
-        }
-    }
-
     fn finish(self, registers: Vec<String>, options: &Options) -> StageModule {
         let layout = self.layout;
+        let registered = !self.is_before_gate();
         let parameters =
             [Input::CpuId, Input::Seed].into_iter().filter(|i| self.reads_parameter(*i));
         let parameters = parameters.map(|i| options.parameter(i)).collect();
@@ -387,13 +367,15 @@ impl<'a> StageEmitter<'a> {
         let package = layout.package();
         let in_type = format!("{package}::{}", layout.in_type(self.stage));
         let out_type = format!("{package}::{}", layout.out_type(self.stage));
-        let mut ports = vec![
-            Port::input(1, "clk", ""),
-            Port::input(1, "rst", ""),
+        let mut ports = match registered {
+            true => vec![Port::input(1, "clk", ""), Port::input(1, "rst", "")],
+            false => Vec::new(),
+        };
+        ports.extend([
             Port::input(1, "in_valid", "a packet is in this stage"),
             Port::input(1, "in_host", "a host token is in this stage"),
             Port::typed_input(&in_type, "in"),
-        ];
+        ]);
         ports.extend(self.ports.iter().cloned());
         ports.extend([
             Port::output(1, "out_valid", ""),
@@ -409,6 +391,7 @@ impl<'a> StageEmitter<'a> {
             ports: port_lines(&ports),
             map_ports: self.ports,
             body,
+            registered,
             registers,
             unused: super::body::unused(&unread),
         }

@@ -127,6 +127,7 @@ impl TopEmitter<'_> {
         for s in 0..n {
             self.body.push(&format!("{package}::{} after_{s:02};", self.layout.out_type(s)));
         }
+        self.declare_gates();
         self.declare_request();
         self.section("Packet FIFO.");
         let signals = [
@@ -226,20 +227,34 @@ impl TopEmitter<'_> {
         for (s, stage) in stages.iter().enumerate() {
             let parameters: Vec<(&str, String)> =
                 stage.parameters.iter().map(|p| (p.name, p.name.to_owned())).collect();
-            let input = if s == 0 { "arrival".to_owned() } else { format!("after_{:02}", s - 1) };
-            let mut ports = own(&["clk", "rst"]);
+            let gated = !self.layout.gates_at(s).is_empty();
+            if gated {
+                self.gate(s);
+            }
+            let input = match s {
+                0 => "arrival".to_owned(),
+                _ if gated => format!("head_{s:02}"),
+                _ => format!("after_{:02}", s - 1),
+            };
+            let mut ports = if stage.registered { own(&["clk", "rst"]) } else { Vec::new() };
             ports.push(("in_valid", format!("valid[{s}]")));
             ports.push(("in_host", format!("token[{s}]")));
             ports.push(("in", input));
             ports.extend(stage.map_ports.iter().map(|p| (p.name.as_str(), String::new())));
-            ports.push(("out_valid", format!("valid[{}]", s + 1)));
-            ports.push(("out_host", format!("token[{}]", s + 1)));
+            let (valid, token) = match stage.registered {
+                true => (format!("valid[{}]", s + 1), format!("token[{}]", s + 1)),
+                false => {
+                    (format!("arrive_{:02}_valid", s + 1), format!("arrive_{:02}_token", s + 1))
+                }
+            };
+            ports.push(("out_valid", valid));
+            ports.push(("out_host", token));
             ports.push(("out", format!("after_{s:02}")));
             self.instance(&stage.module, &format!("u_stage_{s:02}"), &parameters, &ports);
         }
     }
 
-    fn desc_depth(&self) -> String {
+    pub(super) fn desc_depth(&self) -> String {
         (self.layout.after.len() as u32 + 4).next_power_of_two().to_string()
     }
 
@@ -379,7 +394,7 @@ fn fill(connections: &[String]) -> String {
 }
 
 /// Runs of equal single bits as replications.
-fn repeated(bits: Vec<Expr>) -> Vec<Expr> {
+pub(super) fn repeated(bits: Vec<Expr>) -> Vec<Expr> {
     let mut runs: Vec<(Expr, u32)> = Vec::new();
     for b in bits {
         match runs.last_mut() {

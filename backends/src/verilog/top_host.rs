@@ -83,7 +83,7 @@ impl TopEmitter<'_> {
         let counters = [
             ("map_stall", self.by_map("stall", 1, &gated)),
             ("map_count", self.by_map("count", 32, &table)),
-            ("map_failed", self.by_map("failed", 1, &table)),
+            ("map_failed", self.by_map("failed", 32, &table)),
         ];
         let maps = self.layout.maps.len();
         let mask = |is: &dyn Fn(usize) -> bool| {
@@ -172,11 +172,16 @@ impl TopEmitter<'_> {
                 let parts = vec![signal("entry_slot", m.slot_bits), signal("entry_status", 32)];
                 entries.push(Answer { valid: signal("entry_valid", 1), parts });
             }
-            let row = match staged.value_ports.iter().position(|p| p.map.index() == n) {
-                Some(p) => Expr::signal(&layout.value_ports[p].row, 8 * decl.value_size),
-                None => signal("row", 8 * decl.value_size),
-            };
-            values.push(Answer { valid: signal("row_valid", 1), parts: vec![row] });
+            for (copy, memory) in layout.memories(MapId::new(n)).iter().enumerate() {
+                if !memory.first {
+                    continue;
+                }
+                let name = |what: &str| Self::copy_name(&format!("{}_host_{what}", m.name), copy);
+                let row = memory.port.map_or(name("row"), |p| layout.value_ports[p].row.clone());
+                let valid = Expr::signal(&name("row_valid"), 1);
+                let parts = vec![Expr::signal(&row, 8 * decl.value_size)];
+                values.push(Answer { valid, parts });
+            }
         }
         let key_parts = [("found_present", 1), ("found_key", 8 * key_bytes)];
         self.merge("found_key_valid", &key_parts, &keys);

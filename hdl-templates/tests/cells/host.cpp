@@ -33,7 +33,7 @@ class Bench {
     for (auto& s : slots) s.key.resize(key_size), s.value.resize(value_size);
     top.rst = 1;
     top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_bready = top.s_axil_arvalid = top.s_axil_rready = 0;
-    top.map_stall = top.map_failed = 0;
+    top.map_stall = 0;
     top.token_done = top.found_key_valid = top.found_entry_valid = top.found_value_valid = top.retire_valid = 0;
     for (int i = 0; i < 3; i++) settle(top), tick(top);
     top.rst = 0;
@@ -250,10 +250,11 @@ class Bench {
     top.retire_valid = rng.chance(30);
     top.retire_code = rng.chance(80) ? uint32_t(rng.range(0, 6)) : uint32_t(rng.next());
     top.map_stall = uint32_t(rng.next() & rng.next() & 7);
-    top.map_failed = uint32_t(rng.next() & rng.next() & 7);
     for (uint32_t m = 0; m < MAPS; m++) {
       counts[m] = uint32_t(rng.next());
       set_word(top.map_count, m, counts[m]);
+      failed[m] = uint32_t(rng.next());
+      set_word(top.map_failed, m, failed[m]);
     }
     int stage = -1;
     if (way > 0 && !token_hold) stage = --way;
@@ -294,7 +295,6 @@ class Bench {
     if (was_retired) actions[was_code <= 4 ? was_code : 0]++;
     for (uint32_t m = 0; m < MAPS; m++) {
       stalls[m] += was_stall >> m & 1;
-      failed[m] += top.map_failed >> m & 1;
     }
     was_stall = top.map_stall;
     was_retired = top.retire_valid;

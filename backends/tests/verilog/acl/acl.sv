@@ -202,7 +202,7 @@ module acl (
   ) u_senders_values (
       .clk, .rst, .index(senders_slot), .host_sel(token[2] && senders_selected), .host_write(req_write),
       .host_slot(req_slot[6:0]), .host_row(req_value[31:0]), .row(senders_row),
-      .host_rvalid(senders_host_row_valid), .wr_en(1'b0), .wr_index(7'd0), .wr_mask(4'd1), .wr_row(32'd0)
+      .host_rvalid(senders_host_row_valid), .wr_en(1'b0), .wr_index(7'd0), .wr_mask(4'd0), .wr_row(32'd0)
   );
 
   // Deparser: patches what the program wrote into the stored beats.
@@ -245,7 +245,7 @@ module acl (
       .s_axil_arvalid, .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready,
       .token_insert, .token_done(token[6]), .req_op, .req_flags, .req_map, .req_slot, .req_present, .req_key,
       .req_value, .req_served, .found_key_valid, .found_present, .found_key, .found_entry_valid, .found_slot,
-      .found_status, .found_value_valid, .found_value, .map_stall(2'd0), .map_count(64'd0), .map_failed(2'd0),
+      .found_status, .found_value_valid, .found_value, .map_stall(2'd0), .map_count(64'd0), .map_failed(64'd0),
       .retire_valid, .retire_code
   );
 
