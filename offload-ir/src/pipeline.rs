@@ -66,6 +66,20 @@ pub struct ValuePort {
     pub accesses: Vec<Inst>,
 }
 
+impl ValuePort {
+    /// Last stage in which the slot of `entry` is needed, of one of `ports`: where the row is requested; if the port `writes` and its memory does not
+    /// know by itself which row is changed (it is not the one read a stage before, or other ports have copies), where that happens.
+    pub fn slot_until(&self, ports: &[ValuePort], value_latency: u32, writes: bool) -> Stage {
+        let late = self.commit.as_u32() > self.issue.as_u32() + value_latency;
+        let copies = ports.iter().filter(|p| p.map == self.map && p.rows == self.rows).count() > 1;
+        if writes && (late || copies) {
+            self.commit
+        } else {
+            self.issue
+        }
+    }
+}
+
 /// What a [`Gate`] compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GateKind {

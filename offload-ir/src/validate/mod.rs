@@ -50,11 +50,12 @@
 //! - **S3** An operand exists in the stage that uses it (equal stages chain): it is made in an earlier or the same
 //!   stage, and the entry of a lookup in a keyed map `hash_latency` stages after the key is presented.
 //! - **S4** A lookup in a keyed map has one lookup port of that map, issued in the lookup's stage; other operations have none.
-//! - **S5** An access to a map's values belongs to one value port, of its map and entry; it is placed exactly `value_latency` stages
-//!   after the port's issue, when the row is there; accesses are listed in program order; the entry exists when the row is requested.
-//! - **S6** A map that the program writes has one value port.
+//! - **S5** An access to a map's values belongs to one value port, of its map and slot (that of an insertion is its probe's); loads are placed exactly
+//!   `value_latency` stages after the port's issue, when the row is there, stores in the port's commit stage, which is not before that, atomic
+//!   operations where both are one; a port that changes nothing commits when the row is there. Accesses are listed in program order; the entry exists when the row is requested.
+//! - **S6** Ports of a map that the program writes serve disjoint ranges of rows, or the same ones; these have one issue, and one of them writes.
 //! - **S7** There is one boundary for each stage; values and bytes in it ascend. It holds exactly the values that are made before it and used behind it
-//!   (by later stages, and as verdict, exit predicate or part of an event by the exit); constants are not registered.
+//!   (by later stages; by gates: what they compare where they stand, and `may` up to the change; by value ports: [`crate::pipeline::ValuePort::slot_until`]; and as verdict, exit predicate or part of an event by the exit); constants are not registered.
 //! - **S8** A boundary holds only bytes that are present in its stage (see [`crate::pipeline::Boundary`]) and touched again, or
 //!   written and on their way to the exit; what a load or a store at a variable coordinate may touch within the window is present.
 //! - **S9** Exits ascend, within the window; every byte that a store may touch has one that patches it; patched bytes are in the last boundary; predicates are `i1`.

@@ -8,7 +8,7 @@ use super::Validated;
 use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Inst, MapId, Stage, Value};
 use crate::op::Op;
-use crate::pipeline::{ByteExit, StagedPipeline};
+use crate::pipeline::{ByteExit, StagedPipeline, ValuePort};
 use cranelift_entity::EntityRef;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,27 +125,37 @@ impl StagedCheck<'_> {
         }
     }
 
-    /// S5 and S6
+    /// S5
     fn value_ports(&mut self, sink: &mut Sink) {
         let staged = self.staged;
         let position: BTreeMap<Inst, usize> =
             staged.pipeline.order.iter().enumerate().map(|(n, i)| (*i, n)).collect();
-        let mut ports_of: BTreeMap<MapId, usize> = BTreeMap::new();
         for (n, port) in staged.value_ports.iter().enumerate() {
             let site = Site::ValuePort(n);
-            *ports_of.entry(port.map).or_default() += 1;
             let exists = self.available(port.entry) <= port.issue.index();
             sink.require(exists, site, "S5", || {
                 format!("{} does not exist in {}", port.entry, port.issue)
             });
             let row = port.issue.index() + staged.target.value_latency as usize;
+            let commit = port.commit.index();
+            let ends = commit < staged.num_stages as usize && commit >= row;
+            sink.require(ends && (commit == row || self.writes(port)), site, "S5", || {
+                format!("changes in {}, but the row is there in s{row}", port.commit)
+            });
             for &inst in &port.accesses {
-                let fits = self.access(inst) == Some((port.map, port.entry));
+                let fits = self.access(inst).is_some_and(|(map, entry)| {
+                    map == port.map && self.slot_source(entry) == self.slot_source(port.entry)
+                });
                 sink.require(fits, Site::Inst(inst), "S5", || {
                     "not an access to the port's map and entry".into()
                 });
-                sink.require(self.stage(inst) == row, Site::Inst(inst), "S5", || {
-                    format!("placed in s{}, but the row is there in s{row}", self.stage(inst))
+                let (at, what) = match self.op(inst) {
+                    Op::MapStore { .. } => (commit, "changes are made"),
+                    Op::MapAtomic { .. } if row != commit => (row, "no change is later"),
+                    _ => (row, "the row is there"),
+                };
+                sink.require(self.stage(inst) == at, Site::Inst(inst), "S5", || {
+                    format!("placed in s{}, but {what} in s{at}", self.stage(inst))
                 });
                 let first = self.ports.insert(inst, n).is_none();
                 sink.require(first, Site::Inst(inst), "S5", || "an access in two ports".into());
@@ -155,15 +165,45 @@ impl StagedCheck<'_> {
             sink.require(ordered, site, "S5", || "accesses are not in program order".into());
         }
         for &inst in &staged.pipeline.order {
-            let Some((map, _)) = self.access(inst) else { continue };
+            if self.access(inst).is_none() {
+                continue;
+            }
             let ported = self.ports.contains_key(&inst);
             sink.require(ported, Site::Inst(inst), "S5", || {
                 "an access without a value port".into()
             });
-            let single = !self.op(inst).has_effect() || ports_of.get(&map) == Some(&1);
-            sink.require(single, Site::Inst(inst), "S6", || {
-                format!("{map} is written and has several ports")
-            });
+        }
+        self.shared_rows(sink);
+    }
+
+    /// S6
+    fn shared_rows(&self, sink: &mut Sink) {
+        let ports = &self.staged.value_ports;
+        for (n, port) in ports.iter().enumerate() {
+            for other in ports[..n].iter().filter(|o| o.map == port.map) {
+                let writes = [port, other].map(|p| self.writes(p));
+                if writes == [false, false] {
+                    continue;
+                }
+                let disjoint = matches!((port.rows, other.rows), (Some(a), Some(b)) if a.1 <= b.0 || b.1 <= a.0);
+                let shared =
+                    port.rows == other.rows && port.issue == other.issue && writes != [true, true];
+                sink.require(disjoint || shared, Site::ValuePort(n), "S6", || {
+                    format!("{} is written, and another port of it is in the way", port.map)
+                });
+            }
+        }
+    }
+
+    fn writes(&self, port: &ValuePort) -> bool {
+        port.accesses.iter().any(|i| self.op(*i).has_effect())
+    }
+
+    /// An insertion gives the slot of its probe.
+    fn slot_source(&self, entry: Value) -> Value {
+        match self.staged.pipeline.dfg.def(entry) {
+            Some(Op::MapInsert { entry, .. }) => self.slot_source(*entry),
+            _ => entry,
         }
     }
 
@@ -194,6 +234,15 @@ impl StagedCheck<'_> {
         }
     }
 
+    /// Last stage in which the slot of a port's entry is needed.
+    fn needs_slot(&self, port: &ValuePort) -> Stage {
+        port.slot_until(
+            &self.staged.value_ports,
+            self.staged.target.value_latency,
+            self.writes(port),
+        )
+    }
+
     /// Last stage in which each value is used; `num_stages` stands for the exit.
     fn last_uses(&self) -> BTreeMap<Value, usize> {
         let staged = self.staged;
@@ -214,7 +263,12 @@ impl StagedCheck<'_> {
             }
         }
         for port in &staged.value_ports {
-            used(port.entry, port.issue.index());
+            used(port.entry, self.needs_slot(port).index());
+        }
+        for gate in &staged.gates {
+            gate.reads.iter().for_each(|v| used(*v, gate.stage.index()));
+            used(gate.write, gate.stage.index());
+            gate.may.into_iter().for_each(|v| used(v, gate.commit.index()));
         }
         let num = staged.num_stages as usize;
         staged.pipeline.verdict.values().into_iter().for_each(|v| used(v, num));
