@@ -1,6 +1,7 @@
 //! Lift of arithmetic, moves, byte swaps and branch conditions.
 
 use super::inner_maps::Holder;
+use super::null::is_ambiguous;
 use super::ssa::Var;
 use super::{map_id, Lift};
 use crate::facts::{PtrKind, RegFact, ScalarRange};
@@ -149,7 +150,7 @@ impl Lift<'_> {
 
     /// `p == 0` and `p != 0` on a pointer: known, or a test of the map entry.
     fn null_check(&mut self, cond: Cond, width: Width, dst: Reg, src: Operand) -> Option<Value> {
-        let RegFact::Ptr { kind, off, nullable } = self.fact(dst) else {
+        let RegFact::Ptr { kind, nullable, .. } = self.fact(dst) else {
             return None;
         };
         let src_is_zero = match src {
@@ -190,16 +191,12 @@ impl Lift<'_> {
             }
             _ if nullable => {
                 // NULL is the number 0 here, a pointer its offset.
-                if off.smin <= 0 && off.smax >= 0 {
-                    self.refuse(
-                        "BL0404",
-                        "comparison with NULL of a pointer that may be the start of its memory"
-                            .to_string(),
-                        "keep in a variable of its own whether there is something to point at",
-                    );
+                if is_ambiguous(self.fact(dst)) {
+                    self.is_null(dst)
+                } else {
+                    let (pointer, zero) = (self.reg(dst), self.b.iconst(0, 64));
+                    self.b.cmp(CmpOp::Eq, pointer, zero)
                 }
-                let (pointer, zero) = (self.reg(dst), self.b.iconst(0, 64));
-                self.b.cmp(CmpOp::Eq, pointer, zero)
             }
             _ => self.b.iconst(0, 1),
         };

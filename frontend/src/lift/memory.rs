@@ -117,6 +117,10 @@ impl Lift<'_> {
         let wide = if signed { self.b.sext(value, 64) } else { self.b.zext(value, 64) };
         self.set_reg(dst, wide);
         if let Place::Stack { depth, bounds, .. } = place {
+            if let (Some(c), 8) = (bounds.as_constant(), bytes) {
+                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                self.copy_flag(slot, Holder::Reg(self.depth, dst.0));
+            }
             self.reload_entry(dst, depth, bounds, bytes);
         }
     }
@@ -264,6 +268,15 @@ impl Lift<'_> {
             }
         }
         self.store_place(place, bytes, value);
+        if let (Place::Stack { depth, bounds, .. }, 8) = (place, bytes) {
+            if let Some(c) = bounds.as_constant() {
+                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                match src {
+                    Operand::Reg(r) => self.copy_flag(Holder::Reg(self.depth, r.0), slot),
+                    Operand::Imm(_) => self.set_flag(slot, true),
+                }
+            }
+        }
         if let (Place::Stack { depth, bounds, .. }, Some((r, RegFact::Ptr { kind, .. }))) =
             (place, pointer)
         {

@@ -19,6 +19,7 @@ mod helpers;
 mod inner_maps;
 mod memory;
 mod names;
+mod null;
 mod ssa;
 mod tail_calls;
 
@@ -156,6 +157,7 @@ fn lift_one(
         first,
         sites: Vec::new(),
         stand_ins: Vec::new(),
+        flags: null::needs_flags(verified),
         most_inner: 0,
         inner_entries: Vec::new(),
     };
@@ -188,6 +190,8 @@ struct Lift<'a> {
     first: bool,
     sites: Vec<tail_calls::Site>,
     stand_ins: Vec<Value>,
+    /// Flags tell pointers from NULL.
+    flags: bool,
     /// Most inner maps that an outer map has.
     most_inner: usize,
     /// Entries of places in inner maps.
@@ -286,6 +290,7 @@ impl Lift<'_> {
         };
         let v = self.b.read(Var::Reg(from.0, from.1));
         self.b.write(Var::Reg(to.0, to.1), v);
+        self.copy_flag(Holder::Reg(from.0, from.1), Holder::Reg(to.0, to.1));
         match fact {
             RegFact::Ptr {
                 kind: kind @ (PtrKind::MapValue(_) | PtrKind::InnerMapValue(_)),
@@ -357,6 +362,7 @@ impl Lift<'_> {
     fn set_reg(&mut self, r: Reg, v: Value) {
         self.b.write(Var::Reg(self.depth, r.0), v);
         self.clear_entries(Holder::Reg(self.depth, r.0));
+        self.flag_result(r);
     }
 
     fn set_scalar_zero(&mut self, r: Reg) {

@@ -41,6 +41,10 @@ pub(super) enum Var {
     RegInner(u32, u8, u8),
     /// As `StackEntry`, likewise.
     StackInner(u32, u16, u8),
+    /// `i1`: register `1` of frame `0` holds a number, or NULL, and no pointer.
+    RegNull(u32, u8),
+    /// The same of the 8-byte slot `1` of the stack of frame `0`.
+    StackNull(u32, u16),
     /// Packet and redirect state, `i64`.
     State(State),
 }
@@ -203,6 +207,10 @@ impl<'a> Builder<'a> {
 
     pub(super) fn read_entry(&mut self, var: Var, map: MapId) -> Value {
         self.read_in(self.node, var, Ty::Entry(map))
+    }
+
+    pub(super) fn read_flag(&mut self, var: Var) -> Value {
+        self.read_in(self.node, var, Ty::Int(1))
     }
 
     pub(super) fn read_stack(&mut self, depth: u32, lo: u16, len: u8) -> Value {
