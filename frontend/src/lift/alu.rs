@@ -163,8 +163,11 @@ impl Lift<'_> {
         if !src_is_zero {
             return None;
         }
-        // With 32 bits, or an order, the address itself would matter.
-        if width != Width::W64 || !matches!(cond, Cond::Eq | Cond::Ne) {
+        // With 32 bits, or an order, the address itself would matter. But clang tests `(void *)(long)ctx->data` in 32 bits, and there is
+        // headroom and bookkeeping before the first byte of a packet: no pointer to it ends in 32 zeros.
+        let in_packet = matches!(kind, PtrKind::Packet | PtrKind::PacketMeta | PtrKind::PacketEnd);
+        let wide_enough = width == Width::W64 || in_packet;
+        if !wide_enough || !matches!(cond, Cond::Eq | Cond::Ne) {
             self.refuse(
                 "BL0404",
                 "comparison of a pointer's numeric value".to_string(),
