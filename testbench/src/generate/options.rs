@@ -97,6 +97,18 @@ impl Options {
         Self { lru: false, host: false, ..Self::full() }
     }
 
+    /// Hardware whose packets change what maps hold; many programs do more to one map than the hardware can.
+    pub fn stateful() -> Self {
+        Self {
+            updates: true,
+            lru: true,
+            exchange: true,
+            free_state: true,
+            loops: false,
+            ..Self::small()
+        }
+    }
+
     /// Small hardware programs, for engines that take seconds to build.
     pub fn small() -> Self {
         Self { statements: 10, reach: 80, functions: 1, maps: 2, ..Self::hardware() }
@@ -107,6 +119,7 @@ impl Options {
         match name {
             "hardware" => Some(Self::hardware()),
             "small" => Some(Self::small()),
+            "stateful" => Some(Self::stateful()),
             "function" => Some(Self::function()),
             "full" => Some(Self::full()),
             "kernel" => Some(Self::kernel()),

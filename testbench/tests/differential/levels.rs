@@ -8,6 +8,7 @@ use beeline_ir::op::Op;
 use beeline_ir::passes;
 use beeline_ir::ports::share_ports;
 use beeline_ir::schedule::schedule;
+use beeline_ir::state::lower_state;
 use beeline_ir::target::TargetDesc;
 use beeline_ir::validate::{validate_function, validate_pipeline, validate_staged};
 use beeline_ir::{Diagnostic, Function, Pipeline, StagedPipeline, Validated};
@@ -91,6 +92,10 @@ fn judge_levels(case: &Case, level: &mut String) -> Finding {
         Ok(p) => p,
         Err(why) => return Ok((Reached::Function, reasons(&why))),
     };
+    check_pipeline(case, &expected, &pipeline).map_err(|what| failed(level, what))?;
+    if let Err(why) = enter(level, "lower_state", || lower_state(&mut pipeline)) {
+        return Ok((Reached::Pipeline, reasons(&why)));
+    }
     check_pipeline(case, &expected, &pipeline).map_err(|what| failed(level, what))?;
     if let Err(why) = enter(level, "share_ports", || share_ports(&mut pipeline)) {
         return Ok((Reached::Pipeline, reasons(&why)));

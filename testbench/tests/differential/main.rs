@@ -143,6 +143,13 @@ fn hardware_programs() {
 }
 
 #[test]
+fn stateful_programs() {
+    run(&Profile { name: "stateful", programs: 1500, must: (Reached::Pipeline, 95) }, |c| {
+        Some(judge(c))
+    });
+}
+
+#[test]
 fn full_programs() {
     run(&Profile { name: "full", programs: 800, must: (Reached::Interpreter, 95) }, |c| {
         Some(judge(c))
