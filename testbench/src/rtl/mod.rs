@@ -12,7 +12,8 @@ use beeline_ir::map::MapDecl;
 use beeline_sim::map::CuckooTable;
 use beeline_sim::outcome::Action;
 use beeline_sim::{Exit, MapSet, Outcome, Redirect};
-use model::{Beat, Meta, Model, OutBeat, RunRecord};
+use model::{Beat, Meta, Model, OutBeat, RunRecord, Stream};
+use std::sync::Arc;
 
 /// Bytes of a stream beat.
 const BUS: usize = 64;
@@ -20,9 +21,7 @@ const BUS: usize = 64;
 /// A Verilated design with its maps loaded, and a trace as stream beats.
 pub struct Prepared {
     model: Model,
-    beats: Vec<Beat>,
-    metas: Vec<Meta>,
-    ready: Vec<u8>,
+    stream: Arc<Stream>,
     used: Vec<bool>,
 }
 
@@ -51,9 +50,7 @@ pub fn prepare(job: &Job<'_>) -> Result<Prepared, EngineError> {
     let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
     let used = hardware.used_maps();
     load_maps(&mut model, job, &decls, &used)?;
-    let (beats, metas) = stream(job);
-    let ready = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
-    Ok(Prepared { model, beats, metas, ready, used })
+    Ok(Prepared { model, stream: Arc::new(stream(job)), used })
 }
 
 impl Prepared {
@@ -62,7 +59,7 @@ impl Prepared {
     /// # Errors
     /// If the design stops.
     pub fn replay(&mut self) -> Result<RunRecord, EngineError> {
-        self.model.replay(&self.beats, &self.metas, &self.ready).map_err(internal)
+        self.model.replay(self.stream.clone()).map_err(internal)
     }
 }
 
@@ -159,8 +156,8 @@ fn dump_map(model: &mut Model, n: u32, decl: &MapDecl) -> Result<Vec<Entry>, mod
     Ok(entries)
 }
 
-/// The trace as stream beats.
-fn stream(job: &Job<'_>) -> (Vec<Beat>, Vec<Meta>) {
+/// The trace of `job` as stream beats.
+pub fn stream(job: &Job<'_>) -> Stream {
     let counts = job.trace.packets.iter().map(|p| p.bytes.len().div_ceil(BUS));
     let idles = job.pacing.idle_before_beats(counts.sum());
     let mut beats = Vec::with_capacity(idles.len());
@@ -175,7 +172,8 @@ fn stream(job: &Job<'_>) -> (Vec<Beat>, Vec<Meta>) {
             beats.push(Beat::new(n as u32, chunk, idle, k == last));
         }
     }
-    (beats, metas)
+    let ready = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
+    Stream { beats, metas, ready }
 }
 
 /// Puts the output stream and the retire pulses together, and checks the stream's rules.

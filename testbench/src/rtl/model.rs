@@ -3,6 +3,7 @@
 use libloading::Library;
 use std::ffi::c_void;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A stream beat on the way in.
 #[repr(C)]
@@ -96,6 +97,20 @@ pub struct RunRecord {
     pub retires: Vec<Retire>,
     /// Cycle in which the first beat of each packet was accepted.
     pub entered: Vec<u64>,
+    /// Cycle in which each beat was accepted.
+    pub accepted: Vec<u64>,
+    /// Cycle in which each start of a host request was accepted.
+    pub starts: Vec<u64>,
+}
+
+/// A trace in the form in which it is replayed.
+pub struct Stream {
+    /// Beats, which refer to `metas`.
+    pub beats: Vec<Beat>,
+    /// By packet.
+    pub metas: Vec<Meta>,
+    /// The output's ready pattern, repeated.
+    pub ready: Vec<u8>,
 }
 
 /// Why a model cannot be used.
@@ -121,19 +136,12 @@ type New = unsafe extern "C" fn(u64) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type AxilWrite = unsafe extern "C" fn(*mut c_void, u32, u32) -> i32;
 type AxilRead = unsafe extern "C" fn(*mut c_void, u32, *mut u32) -> i32;
-type Run = unsafe extern "C" fn(
-    *mut c_void,
-    *const Beat,
-    u64,
-    *const Meta,
-    u64,
-    *const u8,
-    u64,
-    u64,
-) -> i64;
+type Start = unsafe extern "C" fn(*mut c_void, *const Beat, u64, *const Meta, u64, *const u8, u64);
+type Pending = unsafe extern "C" fn(*mut c_void) -> u64;
+type Finish = unsafe extern "C" fn(*mut c_void, u64) -> i64;
 type Outs = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const OutBeat;
 type Retires = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const Retire;
-type Entered = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const u64;
+type Cycles = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const u64;
 
 /// A Verilated design, reset and ready.
 pub struct Model {
@@ -141,10 +149,16 @@ pub struct Model {
     free: Free,
     axil_write: AxilWrite,
     axil_read: AxilRead,
-    run: Run,
+    start: Start,
+    pending: Pending,
+    finish: Finish,
     outs: Outs,
     retires: Retires,
-    entered: Entered,
+    entered: Cycles,
+    accepted: Cycles,
+    starts: Cycles,
+    /// What a replay that has been started reads until it is finished.
+    stream: Option<Arc<Stream>>,
     /// Keeps the code mapped; dropped after `handle` is freed.
     _library: Library,
 }
@@ -164,10 +178,15 @@ impl Model {
                 free: *library.get(b"bl_free\0")?,
                 axil_write: *library.get(b"bl_axil_write\0")?,
                 axil_read: *library.get(b"bl_axil_read\0")?,
-                run: *library.get(b"bl_run\0")?,
+                start: *library.get(b"bl_start\0")?,
+                pending: *library.get(b"bl_pending\0")?,
+                finish: *library.get(b"bl_finish\0")?,
                 outs: *library.get(b"bl_outs\0")?,
                 retires: *library.get(b"bl_retires\0")?,
                 entered: *library.get(b"bl_entered\0")?,
+                accepted: *library.get(b"bl_accepted\0")?,
+                starts: *library.get(b"bl_starts\0")?,
+                stream: None,
                 handle: new(seed),
                 _library: library,
             })
@@ -199,27 +218,31 @@ impl Model {
         }
     }
 
-    /// Replays packets: `beats` refer to `metas`; `ready` is the output's ready pattern, repeated.
+    /// Replays a trace.
     ///
     /// # Errors
     /// If nothing moves for a long time.
     ///
     /// # Panics
-    /// If `ready` is empty or a beat refers to no meta: a defect of the caller.
-    pub fn replay(
-        &mut self,
-        beats: &[Beat],
-        metas: &[Meta],
-        ready: &[u8],
-    ) -> Result<RunRecord, ModelError> {
-        assert!(!ready.is_empty(), "a ready pattern has at least one cycle");
-        assert!(beats.iter().all(|b| (b.packet as usize) < metas.len()), "each beat has a meta");
-        let longest_idle = beats.iter().map(|b| u64::from(b.idle)).max().unwrap_or(0);
-        let patience = 20_000 + ready.len() as u64 + longest_idle;
-        // SAFETY: the slices outlive the call, their lengths are passed with them, and the shim reads within them
-        // (packet indices and the pattern's length were checked above).
-        let cycles = unsafe {
-            (self.run)(
+    /// If the ready pattern is empty or a beat refers to no meta: a defect of the caller.
+    pub fn replay(&mut self, stream: Arc<Stream>) -> Result<RunRecord, ModelError> {
+        self.start(stream);
+        self.finish()
+    }
+
+    /// Starts the replay of a trace, which goes on with every cycle of a register access.
+    ///
+    /// # Panics
+    /// As [`Model::replay`].
+    pub fn start(&mut self, stream: Arc<Stream>) {
+        assert!(!stream.ready.is_empty(), "a ready pattern has at least one cycle");
+        let metas = stream.metas.len();
+        assert!(stream.beats.iter().all(|b| (b.packet as usize) < metas), "each beat has a meta");
+        let Stream { beats, metas, ready } = &**self.stream.insert(stream);
+        // SAFETY: the vectors stay as they are in `self.stream` until `finish`, their lengths are passed with them, and
+        // the shim reads within them (packet indices and the pattern's length were checked above).
+        unsafe {
+            (self.start)(
                 self.handle,
                 beats.as_ptr(),
                 beats.len() as u64,
@@ -227,17 +250,39 @@ impl Model {
                 metas.len() as u64,
                 ready.as_ptr(),
                 ready.len() as u64,
-                patience,
-            )
-        };
+            );
+        }
+    }
+
+    /// Beats of the trace that have not been accepted yet.
+    pub fn pending(&self) -> u64 {
+        // SAFETY: `handle` came from `bl_new` of the same library and is not freed yet.
+        unsafe { (self.pending)(self.handle) }
+    }
+
+    /// Runs the replay that has been started to its end.
+    ///
+    /// # Errors
+    /// If nothing moves for a long time.
+    ///
+    /// # Panics
+    /// If none was started.
+    pub fn finish(&mut self) -> Result<RunRecord, ModelError> {
+        let stream = self.stream.take().expect("a replay was started");
+        let longest_idle = stream.beats.iter().map(|b| u64::from(b.idle)).max().unwrap_or(0);
+        let patience = 20_000 + stream.ready.len() as u64 + longest_idle;
+        // SAFETY: `stream` is the trace that `bl_start` got, and lives until the call is over.
+        let cycles = unsafe { (self.finish)(self.handle, patience) };
         let cycles = u64::try_from(cycles).map_err(|_| ModelError::Stuck(patience))?;
-        // SAFETY: the shim's vectors stay as they are until the next call of `run`.
+        // SAFETY: the shim's vectors stay as they are until the next replay.
         unsafe {
             Ok(RunRecord {
                 cycles,
                 outs: collect(self.handle, self.outs),
                 retires: collect(self.handle, self.retires),
                 entered: collect(self.handle, self.entered),
+                accepted: collect(self.handle, self.accepted),
+                starts: collect(self.handle, self.starts),
             })
         }
     }

@@ -1,5 +1,5 @@
 // The boundary between the testbench and a Verilated design (prefix Vtop): drives AXI-Stream and AXI4-Lite, collects what
-// comes out. The structures are mirrored in rtl/model.rs. One call replays a whole trace.
+// comes out. The structures are mirrored in rtl/model.rs. A replay of a trace runs by itself, or between register accesses.
 #include "Vtop.h"
 #include "verilated.h"
 
@@ -47,12 +47,36 @@ struct BlRetire {
 
 namespace {
 
+// A trace on its way through the design.
+struct Stream {
+    const BlBeat* beats = nullptr;
+    uint64_t num_beats = 0;
+    const BlMeta* metas = nullptr;
+    uint64_t num_packets = 0;
+    const uint8_t* ready = nullptr;
+    uint64_t ready_len = 0;
+    uint64_t beat = 0;        // next one to be accepted
+    uint32_t idle = 0;        // cycles until it is offered
+    bool first = true;        // it is the first of its packet
+    bool loaded = false;      // it is on the bus
+    bool offer = false;       // it is offered in this cycle
+    uint64_t phase = 0;       // place in the ready pattern
+    uint64_t cycle = 0;
+    uint64_t leaving = 0;     // packets that leave, by their retire pulses
+    uint64_t left = 0;        // packets that have left
+    uint64_t last_event = 0;  // cycle in which something moved last
+};
+
 struct Model {
     std::unique_ptr<VerilatedContext> context;
     std::unique_ptr<Vtop> top;
+    bool active = false;  // a trace is being replayed
+    Stream stream;
     std::vector<BlOut> outs;
     std::vector<BlRetire> retires;
     std::vector<uint64_t> entered;
+    std::vector<uint64_t> accepted;  // cycle of each beat
+    std::vector<uint64_t> starts;    // cycle of each start of a host request
 
     void rise() {
         top->clk = 1;
@@ -61,6 +85,17 @@ struct Model {
     }
     void tick() {
         top->eval();
+        rise();
+    }
+    void drive();
+    void sample();
+    // A cycle: the inputs are there and the outputs settled after begin(), the clock edge comes with end().
+    void begin() {
+        if (active) drive();
+        top->eval();
+    }
+    void end() {
+        if (active) sample();
         rise();
     }
 };
@@ -73,8 +108,68 @@ void put_user(Vtop& top, const BlMeta& m) {
     top.s_axis_tuser[4] = m.queue >> 16;
 }
 
+void Model::drive() {
+    Stream& s = stream;
+    Vtop& t = *top;
+    s.offer = false;
+    if (s.beat < s.num_beats) {
+        if (s.idle > 0) {
+            --s.idle;
+        } else {
+            s.offer = true;
+            if (!s.loaded) {
+                const BlBeat& b = s.beats[s.beat];
+                std::memcpy(&t.s_axis_tdata[0], b.data, 64);
+                t.s_axis_tkeep = b.keep;
+                t.s_axis_tlast = b.last;
+                if (s.first) put_user(t, s.metas[b.packet]);
+                s.loaded = true;
+            }
+        }
+    }
+    t.s_axis_tvalid = s.offer;
+    t.m_axis_tready = s.ready[s.phase];
+    if (++s.phase == s.ready_len) s.phase = 0;
+}
+
+void Model::sample() {
+    Stream& s = stream;
+    Vtop& t = *top;
+    if (s.offer && t.s_axis_tready) {
+        const BlBeat& b = s.beats[s.beat];
+        if (s.first) entered[b.packet] = s.cycle;
+        accepted[s.beat] = s.cycle;
+        s.first = b.last;
+        s.loaded = false;
+        ++s.beat;
+        if (s.beat < s.num_beats) s.idle = s.beats[s.beat].idle;
+        s.last_event = s.cycle;
+    }
+    if (t.m_axis_tvalid && t.m_axis_tready) {
+        BlOut o;
+        std::memcpy(o.data, &t.m_axis_tdata[0], 64);
+        o.keep = t.m_axis_tkeep;
+        o.user = t.m_axis_tuser;
+        o.cycle = s.cycle;
+        o.last = t.m_axis_tlast;
+        outs.push_back(o);
+        s.left += t.m_axis_tlast;
+        s.last_event = s.cycle;
+    }
+    if (t.retire_valid) {
+        const uint32_t code = t.retire_code;
+        retires.push_back({s.cycle, code, t.retire_length, t.retire_redirect_map, t.retire_redirect_key});
+        s.leaving += code >= 2 && code <= 4;
+        s.last_event = s.cycle;
+    }
+    ++s.cycle;
+}
+
 // Gives up a register access after this many cycles.
 constexpr int AXIL_LIMIT = 100000;
+
+// The register that starts a host request.
+constexpr uint32_t CTRL = 0x0008;
 
 }  // namespace
 
@@ -120,11 +215,12 @@ int bl_axil_write(void* p, uint32_t addr, uint32_t data) {
     t.s_axil_bready = 1;
     int response = -1;
     for (int i = 0; i < AXIL_LIMIT && response < 0; ++i) {
-        t.eval();
+        m.begin();
         const bool aw = t.s_axil_awvalid && t.s_axil_awready;
         const bool w = t.s_axil_wvalid && t.s_axil_wready;
         if (t.s_axil_bvalid) response = t.s_axil_bresp;
-        m.rise();
+        if (m.active && aw && w && addr == CTRL && (data & 1)) m.starts.push_back(m.stream.cycle);
+        m.end();
         if (aw) t.s_axil_awvalid = 0;
         if (w) t.s_axil_wvalid = 0;
     }
@@ -142,13 +238,13 @@ int bl_axil_read(void* p, uint32_t addr, uint32_t* data) {
     t.s_axil_rready = 1;
     int response = -1;
     for (int i = 0; i < AXIL_LIMIT && response < 0; ++i) {
-        t.eval();
+        m.begin();
         const bool ar = t.s_axil_arvalid && t.s_axil_arready;
         if (t.s_axil_rvalid) {
             *data = t.s_axil_rdata;
             response = t.s_axil_rresp;
         }
-        m.rise();
+        m.end();
         if (ar) t.s_axil_arvalid = 0;
     }
     t.s_axil_arvalid = 0;
@@ -156,77 +252,47 @@ int bl_axil_read(void* p, uint32_t addr, uint32_t* data) {
     return response;
 }
 
-// Replays `beats`; `ready` is the output's ready pattern, repeated. Returns the cycles run, or -1 if
-// nothing happened for `patience` cycles.
-int64_t bl_run(void* p, const BlBeat* beats, uint64_t num_beats, const BlMeta* metas, uint64_t num_packets,
-               const uint8_t* ready, uint64_t ready_len, uint64_t patience) {
+// Starts the replay of `beats`; `ready` is the output's ready pattern, repeated. All of them must live until bl_finish has
+// returned. Each cycle of a register access from here on is one of the replay.
+void bl_start(void* p, const BlBeat* beats, uint64_t num_beats, const BlMeta* metas, uint64_t num_packets,
+              const uint8_t* ready, uint64_t ready_len) {
     auto& m = *static_cast<Model*>(p);
-    auto& t = *m.top;
     m.outs.clear();
     m.retires.clear();
+    m.starts.clear();
     m.entered.assign(num_packets, 0);
-    uint64_t beat = 0;
-    uint64_t leaving = 0;
-    uint64_t left = 0;
-    uint64_t last_event = 0;
-    uint32_t idle = num_beats ? beats[0].idle : 0;
-    bool first = true;
-    bool loaded = false;
-    uint64_t cycle = 0;
-    uint64_t phase = 0;
-    for (; m.retires.size() < num_packets || left < leaving; ++cycle) {
-        if (cycle - last_event > patience) return -1;
-        bool offer = false;
-        if (beat < num_beats) {
-            if (idle > 0) {
-                --idle;
-            } else {
-                offer = true;
-                if (!loaded) {
-                    const BlBeat& b = beats[beat];
-                    std::memcpy(&t.s_axis_tdata[0], b.data, 64);
-                    t.s_axis_tkeep = b.keep;
-                    t.s_axis_tlast = b.last;
-                    if (first) put_user(t, metas[b.packet]);
-                    loaded = true;
-                }
-            }
-        }
-        t.s_axis_tvalid = offer;
-        t.m_axis_tready = ready[phase];
-        if (++phase == ready_len) phase = 0;
-        t.eval();
-        if (offer && t.s_axis_tready) {
-            const BlBeat& b = beats[beat];
-            if (first) m.entered[b.packet] = cycle;
-            first = b.last;
-            loaded = false;
-            ++beat;
-            if (beat < num_beats) idle = beats[beat].idle;
-            last_event = cycle;
-        }
-        if (t.m_axis_tvalid && t.m_axis_tready) {
-            BlOut o;
-            std::memcpy(o.data, &t.m_axis_tdata[0], 64);
-            o.keep = t.m_axis_tkeep;
-            o.user = t.m_axis_tuser;
-            o.cycle = cycle;
-            o.last = t.m_axis_tlast;
-            m.outs.push_back(o);
-            left += t.m_axis_tlast;
-            last_event = cycle;
-        }
-        if (t.retire_valid) {
-            const uint32_t code = t.retire_code;
-            m.retires.push_back({cycle, code, t.retire_length, t.retire_redirect_map, t.retire_redirect_key});
-            leaving += code >= 2 && code <= 4;
-            last_event = cycle;
-        }
-        m.rise();
+    m.accepted.assign(num_beats, 0);
+    m.stream = Stream{};
+    m.stream.beats = beats;
+    m.stream.num_beats = num_beats;
+    m.stream.metas = metas;
+    m.stream.num_packets = num_packets;
+    m.stream.ready = ready;
+    m.stream.ready_len = ready_len;
+    m.stream.idle = num_beats ? beats[0].idle : 0;
+    m.active = true;
+}
+
+// Beats that are still to be accepted.
+uint64_t bl_pending(void* p) {
+    const Stream& s = static_cast<Model*>(p)->stream;
+    return s.num_beats - s.beat;
+}
+
+// Runs to the end of the trace. Returns the cycles of the replay, or -1 if nothing happened for `patience` cycles.
+int64_t bl_finish(void* p, uint64_t patience) {
+    auto& m = *static_cast<Model*>(p);
+    const Stream& s = m.stream;
+    while (m.retires.size() < s.num_packets || s.left < s.leaving) {
+        if (s.cycle - s.last_event > patience) break;
+        m.begin();
+        m.end();
     }
-    t.s_axis_tvalid = 0;
-    t.m_axis_tready = 0;
-    return static_cast<int64_t>(cycle);
+    const bool stuck = m.retires.size() < s.num_packets || s.left < s.leaving;
+    m.active = false;
+    m.top->s_axis_tvalid = 0;
+    m.top->m_axis_tready = 0;
+    return stuck ? -1 : static_cast<int64_t>(s.cycle);
 }
 
 const BlOut* bl_outs(void* p, uint64_t* n) {
@@ -245,6 +311,18 @@ const uint64_t* bl_entered(void* p, uint64_t* n) {
     auto& m = *static_cast<Model*>(p);
     *n = m.entered.size();
     return m.entered.data();
+}
+
+const uint64_t* bl_accepted(void* p, uint64_t* n) {
+    auto& m = *static_cast<Model*>(p);
+    *n = m.accepted.size();
+    return m.accepted.data();
+}
+
+const uint64_t* bl_starts(void* p, uint64_t* n) {
+    auto& m = *static_cast<Model*>(p);
+    *n = m.starts.size();
+    return m.starts.data();
 }
 
 }  // extern "C"
