@@ -6,6 +6,9 @@ const CTRL: u32 = 0x0008;
 const MAP: u32 = 0x000c;
 const SLOT: u32 = 0x0010;
 const PRESENT: u32 = 0x0014;
+const STATUS: u32 = 0x0018;
+const MAP_INFO: u32 = 0x0080;
+const MAP_SLOTS: u32 = 0x0090;
 const KEY: u32 = 0x0100;
 const VALUE: u32 = 0x1000;
 
@@ -13,6 +16,9 @@ const VALUE: u32 = 0x1000;
 const READ_SLOT: u32 = 1;
 /// `CTRL`: starts a request with operation 1, write slot.
 const WRITE_SLOT: u32 = 1 | 1 << 4;
+
+/// `CTRL`: starts a request with operation 3, update.
+const UPDATE: u32 = 1 | 3 << 4;
 
 /// Polls of `CTRL` before a request counts as lost.
 const POLLS: u32 = 10_000;
@@ -26,6 +32,45 @@ pub struct Slot {
     pub key: Vec<u8>,
     /// Value bytes.
     pub value: Vec<u8>,
+}
+
+/// Who decides where in a map a key stands: the field `placement` of `MAP_INFO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Nobody: the slot is the index.
+    Index,
+    /// The host.
+    Host,
+    /// The table: the host names keys.
+    Table,
+}
+
+/// What the design says about a map: placement and number of slots; none if it does not have the map.
+///
+/// # Errors
+/// If the design does not answer, or has a placement that is not known here.
+pub fn shape(model: &mut Model, map: u32) -> Result<Option<(Placement, u32)>, ModelError> {
+    model.write(MAP, map)?;
+    let placement = match model.read(MAP_INFO)? >> 8 & 0xff {
+        0 => return Ok(None),
+        1 => Placement::Index,
+        2 => Placement::Host,
+        3 | 4 => Placement::Table,
+        _ => return Err(ModelError::Axil { addr: MAP_INFO, response: 0 }),
+    };
+    Ok(Some((placement, model.read(MAP_SLOTS)?)))
+}
+
+/// Gives `key` of `map`, whose table takes keys, the value `value`: 0, or a negative error number.
+///
+/// # Errors
+/// If the design does not answer.
+pub fn update(model: &mut Model, map: u32, key: &[u8], value: &[u8]) -> Result<i32, ModelError> {
+    write_bytes(model, KEY, key)?;
+    write_bytes(model, VALUE, value)?;
+    model.write(MAP, map)?;
+    request(model, UPDATE)?;
+    Ok(model.read(STATUS)? as i32)
 }
 
 /// Writes `slot` to slot number `number` of `map`.

@@ -7,11 +7,11 @@ pub mod model;
 use crate::engine::{dropped, EngineError, Entry, Job, PacketRecord, Record};
 use crate::flow::Compiled;
 use crate::pacing::Pacing;
-use beeline_ir::hash::{bank_depth_log2, BANKS};
 use beeline_ir::map::MapDecl;
 use beeline_sim::map::CuckooTable;
 use beeline_sim::outcome::Action;
 use beeline_sim::{Exit, MapSet, Outcome, Redirect};
+use host::Placement;
 use model::{Beat, Meta, Model, OutBeat, RunRecord, Stream};
 use std::sync::Arc;
 
@@ -112,29 +112,51 @@ fn load_maps(
     used: &[bool],
 ) -> Result<(), EngineError> {
     let maps = initial_maps(job, decls)?;
-    for (n, decl) in decls.iter().enumerate() {
-        if !used[n] {
-            continue;
-        }
-        let mut table =
-            decl.kind.has_key_table().then(|| CuckooTable::new(decl.key_size, decl.max_entries));
-        for (key, value) in maps.dump(n) {
-            let Some(table) = &mut table else {
-                let number = key.iter().rev().fold(0, |x, b| x << 8 | u32::from(*b));
-                let slot = host::Slot { present: true, key, value };
-                host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
-                continue;
-            };
-            table
-                .insert(&key)
-                .map_err(|e| EngineError::Input(format!("map {}: {e}", decl.name)))?;
-        }
-        if let Some(table) = table {
-            for (number, key) in table.entries() {
-                let value = maps.get(n, key).unwrap_or_default().to_vec();
-                let slot = host::Slot { present: true, key: key.to_vec(), value };
-                host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
+    for (n, decl) in decls.iter().enumerate().filter(|(n, _)| used[*n]) {
+        let placement = host::shape(model, n as u32).map_err(internal)?.map(|(p, _)| p);
+        match placement {
+            Some(Placement::Table) => load_table(model, job, n)?,
+            Some(Placement::Host) => load_placed(model, &maps, n, decl)?,
+            Some(Placement::Index) => {
+                for (key, value) in maps.dump(n) {
+                    let number = key.iter().rev().fold(0, |x, b| x << 8 | u32::from(*b));
+                    let slot = host::Slot { present: true, key, value };
+                    host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
+                }
             }
+            None => return Err(EngineError::Internal(format!("the design lacks {}", decl.name))),
+        }
+    }
+    Ok(())
+}
+
+/// Keys go to the slots that the host's algorithm gives them.
+fn load_placed(
+    model: &mut Model,
+    maps: &MapSet,
+    n: usize,
+    decl: &MapDecl,
+) -> Result<(), EngineError> {
+    let mut table = CuckooTable::new(decl.key_size, decl.max_entries);
+    for (key, _) in maps.dump(n) {
+        let full = |e| EngineError::Input(format!("map {}: {e}", decl.name));
+        table.insert(&key).map_err(full)?;
+    }
+    for (number, key) in table.entries() {
+        let value = maps.get(n, key).unwrap_or_default().to_vec();
+        let slot = host::Slot { present: true, key: key.to_vec(), value };
+        host::write_slot(model, n as u32, number, &slot).map_err(internal)?;
+    }
+    Ok(())
+}
+
+/// Keys are inserted in the order of the map file, on which their places depend.
+fn load_table(model: &mut Model, job: &Job<'_>, n: usize) -> Result<(), EngineError> {
+    for (map, key, value) in job.maps.entries.iter().filter(|e| e.0 == n) {
+        let status = host::update(model, *map as u32, key, value).map_err(internal)?;
+        if status != 0 {
+            let errno = beeline_sim::map::Errno(-status);
+            return Err(EngineError::Input(format!("the hardware refuses an entry: {errno}")));
         }
     }
     Ok(())
@@ -142,14 +164,17 @@ fn load_maps(
 
 fn dump_map(model: &mut Model, n: u32, decl: &MapDecl) -> Result<Vec<Entry>, model::ModelError> {
     let mut entries = Vec::new();
-    let keyed = decl.kind.has_key_table();
-    let slots = if keyed { BANKS << bank_depth_log2(decl.max_entries) } else { decl.max_entries };
+    let Some((placement, slots)) = host::shape(model, n)? else { return Ok(entries) };
     for number in 0..slots {
         let slot = host::read_slot(model, n, number, decl.key_size, decl.value_size)?;
-        if keyed && slot.present {
-            entries.push((slot.key, slot.value));
-        } else if !keyed && slot.value.iter().any(|b| *b != 0) {
-            entries.push((number.to_le_bytes().to_vec(), slot.value));
+        match placement {
+            Placement::Index if slot.value.iter().any(|b| *b != 0) => {
+                entries.push((number.to_le_bytes().to_vec(), slot.value));
+            }
+            Placement::Host | Placement::Table if slot.present => {
+                entries.push((slot.key, slot.value));
+            }
+            _ => {}
         }
     }
     entries.sort();
