@@ -18,13 +18,16 @@ use std::collections::BTreeMap;
 
 mod accesses;
 mod keys;
+mod slots;
 
 pub(crate) use keys::split_alike;
+pub(crate) use slots::{accesses_by_slot, SlotAccesses};
+pub use slots::{same_slot, Slot};
 
 /// Lets exclusive accesses share ports, and removes the predicates of lookups and loads.
 ///
 /// # Errors
-/// `BL0603` for each map that is written and still needs several ports.
+/// `BL0603` for each map of which one packet may still write several entries.
 pub fn share_ports(p: &mut Pipeline) -> Result<(), Vec<Diagnostic>> {
     let mut s = Sharing::new(p);
     s.share_lookups();
@@ -56,6 +59,8 @@ struct Sharing {
     joined: SecondaryMap<Inst, Option<usize>>,
     joins: Vec<Vec<Inst>>,
     replaced: SecondaryMap<Value, Option<Value>>,
+    /// Entries made of others to have a slot.
+    made: BTreeMap<(Value, Value, Value), Value>,
     /// When each operation that works on state matters; absent for others.
     when: BTreeMap<Inst, BoolFn>,
 }
@@ -68,6 +73,7 @@ impl Sharing {
             joined: SecondaryMap::new(),
             joins: Vec::new(),
             replaced: SecondaryMap::new(),
+            made: BTreeMap::new(),
             when: BTreeMap::new(),
         };
         for inst in s.e.order.clone() {
@@ -200,7 +206,7 @@ impl Sharing {
     }
 
     fn current(&self, v: Value) -> Value {
-        self.replaced[v].unwrap_or(v)
+        resolve(&self.replaced, v)
     }
 
     /// One entry for each set of exclusive accesses to the values of a map.
@@ -208,7 +214,7 @@ impl Sharing {
         let mut by_entry: BTreeMap<MapId, Vec<Group>> = BTreeMap::new();
         for inst in self.e.order.clone() {
             let Some((map, entry)) = accessed(&self.e.dfg.insts[inst].op) else { continue };
-            let entry = self.current(entry);
+            let entry = self.slot_entry(map, entry);
             let when = self.when(inst);
             let list = by_entry.entry(map).or_default();
             match list.iter_mut().find(|g| g.entry == Some(entry)) {
@@ -226,6 +232,22 @@ impl Sharing {
             }
             merged.into_iter().filter(|set| set.len() > 1).for_each(|set| self.join_entries(&set));
         }
+    }
+
+    /// An entry with the slot of `entry`, one for each slot.
+    fn slot_entry(&mut self, map: MapId, entry: Value) -> Value {
+        let slot = slots::slot_of(&self.e.dfg, entry, &|v| self.current(v));
+        let Self { e, made, before, .. } = self;
+        let made_entry = slots::entry_at(&slot, &mut |cond, if_true, if_false| {
+            *made.entry((cond, if_true, if_false)).or_insert_with(|| {
+                let v = e.op(Op::Select { cond, if_true, if_false }, Ty::Entry(map));
+                let makers = [cond, if_true, if_false].into_iter().filter_map(|v| e.dfg.maker(v));
+                let makers: Vec<Inst> = makers.collect();
+                before[e.dfg.maker(v).expect("made by an operation")] = makers;
+                v
+            })
+        });
+        made_entry.unwrap_or(entry)
     }
 
     /// Puts `new` into the first set of entries whose accesses exclude its own, or into a set of its own.
@@ -250,35 +272,71 @@ impl Sharing {
     fn entry_waits(&self, g: &Group, accesses: &[Inst]) -> bool {
         let dfg = &self.e.dfg;
         let conditions = g.members.iter().filter_map(|&m| dfg.insts[m].pred);
-        let sources: Vec<Inst> =
-            g.entry.into_iter().chain(conditions).filter_map(|v| dfg.maker(v)).collect();
+        let entries = g.members.iter().filter_map(|&m| accessed(&dfg.insts[m].op)).map(|a| a.1);
+        let sources: Vec<Inst> = g
+            .entry
+            .into_iter()
+            .chain(entries)
+            .chain(conditions)
+            .filter_map(|v| dfg.maker(v))
+            .collect();
         sources.iter().any(|s| accesses.contains(s)) || self.waits(&sources, accesses)
     }
 
     fn join_entries(&mut self, set: &[Group]) {
-        let mut when = set[0].when;
-        let mut entry = set[0].entry.expect("value accesses have an entry");
-        for g in &set[1..] {
-            let both = self.e.conditions.bdd.or(when, g.when);
-            let choose = self.e.conditions.bdd.restrict(g.when, both);
-            self.e.src = self.e.dfg.insts[g.members[0]].src;
-            entry = self.e.select(choose, g.entry.expect("value accesses have an entry"), entry);
-            when = both;
-        }
-        for &m in set.iter().flat_map(|g| &g.members) {
+        let mut joined: BTreeMap<(usize, Value), Value> = BTreeMap::new();
+        for (n, &member) in
+            set.iter().enumerate().flat_map(|(n, g)| g.members.iter().map(move |m| (n, m)))
+        {
+            let (_, own) = accessed(&self.e.dfg.insts[member].op).expect("members are accesses");
+            let own = self.current(own);
+            let slot = set[n].entry.expect("value accesses have an entry");
+            // All that have the slot's own entry use one choice.
+            let at = if own == slot { (0, set[0].entry.expect("as above")) } else { (n, own) };
+            let entry = match joined.get(&at) {
+                Some(&entry) => entry,
+                None => {
+                    let entry = self.joined_entry(set, at);
+                    joined.insert(at, entry);
+                    entry
+                }
+            };
             if let Op::MapLoad { entry: e, .. }
             | Op::MapStore { entry: e, .. }
-            | Op::MapAtomic { entry: e, .. } = &mut self.e.dfg.insts[m].op
+            | Op::MapAtomic { entry: e, .. } = &mut self.e.dfg.insts[member].op
             {
                 *e = entry;
             }
         }
     }
 
+    /// The choice of the entries of `set`, with `at.1` for that of group `at.0`.
+    fn joined_entry(&mut self, set: &[Group], at: (usize, Value)) -> Value {
+        let of = |n: usize, g: &Group| {
+            if n == at.0 {
+                at.1
+            } else {
+                g.entry.expect("value accesses have an entry")
+            }
+        };
+        let mut when = set[0].when;
+        let mut entry = of(0, &set[0]);
+        for (n, g) in set.iter().enumerate().skip(1) {
+            let both = self.e.conditions.bdd.or(when, g.when);
+            let choose = self.e.conditions.bdd.restrict(g.when, both);
+            self.e.src = self.e.dfg.insts[g.members[0]].src;
+            entry = self.e.select(choose, of(n, g), entry);
+            when = both;
+        }
+        entry
+    }
+
     /// Applies the replacements and puts everything into an order again.
     fn finish(mut self, p: &mut Pipeline) {
+        self.drop_idle_selects();
+        self.join_touches();
         let replaced = std::mem::take(&mut self.replaced);
-        let current = |v: Value| replaced[v].unwrap_or(v);
+        let current = |v: Value| resolve(&replaced, v);
         p.dfg = std::mem::take(&mut self.e.dfg);
         p.order = std::mem::take(&mut self.e.order);
         for &inst in &p.order {
@@ -293,6 +351,65 @@ impl Sharing {
         remove_unused(p);
         sort(p, |a, b| self.never_both(a, b));
     }
+
+    /// A choice between two entries that have become one is that entry.
+    fn drop_idle_selects(&mut self) {
+        loop {
+            let mut changed = false;
+            for &inst in &self.e.order {
+                let data = &self.e.dfg.insts[inst];
+                let (Op::Select { if_true, if_false, .. }, Some(v)) = (&data.op, data.result)
+                else {
+                    continue;
+                };
+                let (a, b) =
+                    (resolve(&self.replaced, *if_true), resolve(&self.replaced, *if_false));
+                let entry = matches!(self.e.dfg.ty(v), Ty::Entry(_));
+                if entry && a == b && self.replaced[v].is_none() {
+                    self.replaced[v] = Some(a);
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// One `map_touch` for each entry, on either side of an insertion.
+    fn join_touches(&mut self) {
+        let mut first: BTreeMap<Value, Inst> = BTreeMap::new();
+        for inst in self.e.order.clone() {
+            let entry = match self.e.dfg.insts[inst].op {
+                Op::MapTouch { entry, .. } => entry,
+                // What comes behind an insertion may depend on it.
+                Op::MapInsert { map, .. } => {
+                    first.retain(|v, _| self.e.dfg.ty(*v) != Ty::Entry(map));
+                    continue;
+                }
+                _ => continue,
+            };
+            let entry = resolve(&self.replaced, entry);
+            let Some(&known) = first.get(&entry) else {
+                first.insert(entry, inst);
+                continue;
+            };
+            let (a, b) = (self.when(known), self.when(inst));
+            let either = self.e.conditions.bdd.or(a, b);
+            let pred = (either != BoolFn::TRUE).then(|| self.e.value_of(either));
+            self.e.dfg.insts[known].pred = pred;
+            self.when.insert(known, either);
+            self.e.order.retain(|i| *i != inst);
+        }
+    }
+}
+
+/// What stands for `v`.
+fn resolve(replaced: &SecondaryMap<Value, Option<Value>>, mut v: Value) -> Value {
+    while let Some(other) = replaced[v] {
+        v = other;
+    }
+    v
 }
 
 /// Map and entry of an access to a value.
@@ -310,7 +427,11 @@ fn accessed(op: &Op) -> Option<(MapId, Value)> {
 fn sort(p: &mut Pipeline, mut never_both: impl FnMut(Inst, Inst) -> bool) {
     let is_load = |i: &Inst| matches!(p.dfg.insts[*i].op, Op::PktLoad { .. } | Op::MapLoad { .. });
     let (loads, others): (Vec<Inst>, Vec<Inst>) = p.order.iter().partition(|i| is_load(i));
-    let state_pairs = order_of(&p.dfg, &p.order);
+    // Lookups come before all changes of their map's keys (P5), joined ones too.
+    let is_lookup = |i: &Inst| matches!(p.dfg.insts[*i].op, Op::MapLookup { .. });
+    let (lookups, changes): (Vec<Inst>, Vec<Inst>) = p.order.iter().partition(|i| is_lookup(i));
+    let lookups_first: Vec<Inst> = lookups.into_iter().chain(changes).collect();
+    let state_pairs = order_of(&p.dfg, &lookups_first);
     p.order = loads.into_iter().chain(others).collect();
     // Effects and the loads between them stand in the list as the program executes them.
     let pairs: Vec<(Inst, Inst)> =
@@ -319,33 +440,25 @@ fn sort(p: &mut Pipeline, mut never_both: impl FnMut(Inst, Inst) -> bool) {
         .expect("sharing a port never makes an operation wait for itself");
 }
 
-/// A diagnostic for each map that is written and accessed at several entries.
-fn conflicts(p: &Pipeline) -> Vec<Diagnostic> {
-    let mut entries: BTreeMap<MapId, Vec<(Value, Inst)>> = BTreeMap::new();
-    let mut written: BTreeMap<MapId, bool> = BTreeMap::new();
-    for &inst in &p.order {
-        let op = &p.dfg.insts[inst].op;
-        let Some((map, entry)) = accessed(op) else { continue };
-        *written.entry(map).or_default() |= op.has_effect();
-        let list = entries.entry(map).or_default();
-        if !list.iter().any(|(e, _)| *e == entry) {
-            list.push((entry, inst));
-        }
-    }
-    let conflicting = entries.into_iter().filter(|(map, list)| written[map] && list.len() > 1);
-    conflicting.map(|(map, list)| conflict(p, map, &list)).collect()
+/// A diagnostic for each memory that is written at several slots.
+fn conflicts(p: &mut Pipeline) -> Vec<Diagnostic> {
+    slots::conflicts(p).iter().map(|writers| conflict(p, writers)).collect()
 }
 
-fn conflict(p: &Pipeline, map: MapId, accesses: &[(Value, Inst)]) -> Diagnostic {
-    let name = &p.dfg.maps[map].name;
-    let message =
-        format!("one packet may access several entries of map `{name}`, which the program writes");
-    let mut d = Diagnostic::error("BL0603", message).at(place(p, accesses[0].1));
-    for (_, inst) in &accesses[1..] {
-        d = d.note(format!("also accessed here: {}", describe(p, *inst)));
+fn conflict(p: &Pipeline, writers: &[SlotAccesses]) -> Diagnostic {
+    let name = &p.dfg.maps[writers[0].map].name;
+    let message = format!("one packet may write several entries of map `{name}`");
+    let write =
+        |w: &SlotAccesses| w.accesses.iter().copied().find(|&a| p.dfg.insts[a].op.has_effect());
+    let mut writes = writers.iter().filter_map(write);
+    let mut d = Diagnostic::error("BL0603", message);
+    d = d.at(writes.next().map(|w| place(p, w)).unwrap_or_default());
+    for inst in writes {
+        d = d.note(format!("also written here: {}", describe(p, inst)));
     }
-    d.note("a written map has one memory port so far; accesses to different entries by one packet come in a later version")
-        .help("use a map of its own for each of the entries, or access them on paths that exclude each other")
+    d.note("a map's memory writes one entry for each packet").help(
+        "use a map of its own for each of the entries, give them ranges of an array that the index shows to be disjoint, or write them on paths that exclude each other",
+    )
 }
 
 /// Where in the user's program `inst` comes from.

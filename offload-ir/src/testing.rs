@@ -690,7 +690,7 @@ impl Generator<'_> {
         if self.state {
             self.guarded(map, entry);
         } else {
-            self.access(map, entry);
+            self.access(map, entry, false);
         }
     }
 
@@ -706,13 +706,13 @@ impl Generator<'_> {
         self.f.blocks[self.block].term =
             Terminator::Branch { cond, if_true: target(left), if_false: target(right) };
         let (scope, entries) = (self.scope.len(), self.entries.len());
-        let with_entry = self.rng.chance(40);
+        let (with_entry, reads_only) = (self.rng.chance(40), self.rng.chance(50));
         for side in [left, right] {
             self.block = side;
             let mut current = entry;
             if side == right {
                 for _ in 0..1 + self.rng.below(3) {
-                    self.access(map, entry);
+                    self.access(map, entry, reads_only);
                 }
             } else if self.rng.chance(60) {
                 if let (true, Some(Op::MapLookup { key, .. })) =
@@ -746,9 +746,9 @@ impl Generator<'_> {
         }
     }
 
-    fn access(&mut self, map: MapId, entry: Value) {
+    fn access(&mut self, map: MapId, entry: Value, reads_only: bool) {
         let offset = if self.state { 4 * self.rng.below(3) } else { 8 * self.rng.below(2) };
-        let written = map.as_u32() == 1 || map.as_u32() >= 3;
+        let written = !reads_only && (map.as_u32() == 1 || map.as_u32() >= 3);
         let (off, bounds) = (self.constant(64, offset), Bounds::constant(offset as i64));
         let value = self.pick();
         match self.rng.below(3) {

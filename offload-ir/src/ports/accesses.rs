@@ -39,8 +39,7 @@ impl Sharing {
         }
     }
 
-    /// Accesses by map, in program order, of maps that are written and accessed at one entry only. (Two entries
-    /// could be the same one; a written map with several is refused later.)
+    /// Accesses by map, in program order, of maps that are written and accessed at one slot only. (Two slots could be the same one.)
     fn written_entries(&mut self) -> Vec<Vec<Guarded>> {
         let mut groups: BTreeMap<MapId, (Value, Vec<Guarded>)> = BTreeMap::new();
         let mut several: Vec<MapId> = Vec::new();
@@ -49,7 +48,7 @@ impl Sharing {
             let Some((_, access)) = ValueAccess::of(&self.e.dfg, inst) else { continue };
             let when = self.when(inst);
             let guarded = Guarded { access, when };
-            let entry = self.current(entry);
+            let entry = self.slot_entry(map, entry);
             let (known, list) = groups.entry(map).or_insert_with(|| (entry, Vec::new()));
             if *known != entry {
                 several.push(map);
@@ -65,7 +64,7 @@ impl Sharing {
     /// A load at a constant offset that only stores on other paths precede reads what the entry held
     /// before all of them: it moves to the front, and equal ones become one.
     fn merge_loads(&mut self, group: &[Guarded]) {
-        let mut first: BTreeMap<(i64, i64), Inst> = BTreeMap::new();
+        let mut first: BTreeMap<(Value, (i64, i64)), Inst> = BTreeMap::new();
         let mut moved = Vec::new();
         for (n, load) in group.iter().enumerate().filter(|(_, g)| !g.access.writes) {
             let inst = load.access.inst;
@@ -79,7 +78,9 @@ impl Sharing {
             if blocked {
                 continue;
             }
-            match first.get(&load.access.bytes) {
+            let entry = accessed(&self.e.dfg.insts[inst].op).map(|a| self.current(a.1));
+            let at = (entry.expect("loads have an entry"), load.access.bytes);
+            match first.get(&at) {
                 Some(&known) => {
                     let result = |i: Inst| self.e.dfg.insts[i].result.expect("loads have results");
                     self.replaced[result(inst)] = Some(result(known));
@@ -88,7 +89,7 @@ impl Sharing {
                     self.when.insert(known, either);
                 }
                 None => {
-                    first.insert(load.access.bytes, inst);
+                    first.insert(at, inst);
                     moved.push(inst);
                 }
             }
@@ -187,10 +188,16 @@ impl Sharing {
         let second = self.current(operand(&self.e.dfg, b));
         self.e.src = self.e.dfg.insts[b].src;
         let chosen = self.e.select(choose, second, first);
+        let entries =
+            [a, b].map(|i| accessed(&self.e.dfg.insts[i].op).expect("writes have an entry").1);
+        let [first, second] = entries.map(|e| self.current(e));
+        let entry = self.e.select(choose, second, first);
         let pred = (both != BoolFn::TRUE).then(|| self.e.value_of(both));
         let data = &mut self.e.dfg.insts[b];
-        if let Op::MapStore { value, .. } | Op::MapAtomic { value, .. } = &mut data.op {
-            *value = chosen;
+        if let Op::MapStore { value, entry: e, .. } | Op::MapAtomic { value, entry: e, .. } =
+            &mut data.op
+        {
+            (*value, *e) = (chosen, entry);
         }
         data.pred = pred;
         self.e.order.retain(|i| *i != a);

@@ -1,10 +1,12 @@
 //! Which operations of a pipeline must not overtake each other, because they work on the same state.
 
 use super::window::{Touch, Touches};
+use crate::analysis::known::ValueFacts;
 use crate::dfg::Dfg;
-use crate::entities::{Inst, MapId};
+use crate::entities::{Inst, MapId, Value};
 use crate::op::Op;
 use crate::pipeline::Pipeline;
+use crate::state::differ;
 use std::collections::BTreeMap;
 
 /// Pairs of operations, the first of which must be executed before the second.
@@ -30,9 +32,14 @@ pub fn order_of(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
             accesses.entry(map).or_default().push(access);
         }
     }
+    let facts = ValueFacts::of_order(dfg, order);
     for list in accesses.into_values() {
         for (n, later) in list.iter().enumerate() {
-            let before = list[..n].iter().filter(|earlier| earlier.conflicts(later));
+            let before = list[..n].iter().filter(|earlier| {
+                earlier.conflicts(later)
+                    && (earlier.entry == later.entry
+                        || !differ(dfg, &facts, earlier.entry, later.entry))
+            });
             pairs.extend(before.map(|earlier| (earlier.inst, later.inst)));
         }
     }
@@ -44,6 +51,8 @@ pub fn order_of(dfg: &Dfg, order: &[Inst]) -> Vec<(Inst, Inst)> {
 pub struct ValueAccess {
     /// The operation.
     pub inst: Inst,
+    /// The entry.
+    pub entry: Value,
     /// It may change the value.
     pub writes: bool,
     /// Bytes of the value, from the first to behind the last.
@@ -54,15 +63,18 @@ impl ValueAccess {
     /// The access that `inst` is, with its map.
     pub fn of(dfg: &Dfg, inst: Inst) -> Option<(MapId, Self)> {
         let data = &dfg.insts[inst];
-        let (map, bounds, width) = match &data.op {
-            Op::MapLoad { map, bounds, .. } => (*map, bounds, dfg.bits(data.result?)),
-            Op::MapStore { map, bounds, value, .. } | Op::MapAtomic { map, bounds, value, .. } => {
-                (*map, bounds, dfg.bits(*value))
+        let (map, entry, bounds, width) = match &data.op {
+            Op::MapLoad { map, entry, bounds, .. } => {
+                (*map, *entry, bounds, dfg.bits(data.result?))
+            }
+            Op::MapStore { map, entry, bounds, value, .. }
+            | Op::MapAtomic { map, entry, bounds, value, .. } => {
+                (*map, *entry, bounds, dfg.bits(*value))
             }
             _ => return None,
         };
         let bytes = (bounds.min, bounds.max.saturating_add(i64::from(width / 8)));
-        Some((map, Self { inst, writes: data.op.has_effect(), bytes }))
+        Some((map, Self { inst, entry, writes: data.op.has_effect(), bytes }))
     }
 
     /// True if the two touch a common byte of a value and one of them may change it.

@@ -264,6 +264,8 @@ impl Walk {
                 continue;
             }
             let reaches = self.reaches(map, &write, element);
+            let there = self.exists(map, element);
+            let reaches = self.and(reaches, there);
             if self.never(reaches, when) {
                 continue;
             }
@@ -345,6 +347,16 @@ impl Walk {
             reaches = self.or(reaches, case);
         }
         self.and(reaches, write.when)
+    }
+
+    /// Holds if the element is there.
+    fn exists(&mut self, map: MapId, element: Element) -> BoolFn {
+        let null = match element {
+            Element::Null => BoolFn::TRUE,
+            Element::Old(n) => self.table(map).probe(n).null,
+            Element::New(u) => self.table(map).puts[u].full,
+        };
+        self.not(null)
     }
 
     fn same_element(&mut self, map: MapId, a: Element, b: Element) -> BoolFn {

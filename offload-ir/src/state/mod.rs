@@ -21,6 +21,7 @@ mod order;
 mod tables;
 mod walk;
 
+pub(crate) use needs::{differ, rows_of};
 pub(crate) use order::topological;
 
 use crate::diagnostic::Diagnostic;

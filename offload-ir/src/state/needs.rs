@@ -1,6 +1,7 @@
 //! Which maps have accesses that must be lowered.
 
 use crate::analysis::known::ValueFacts;
+use crate::dfg::Dfg;
 use crate::entities::{Inst, MapId, Value};
 use crate::if_convert::{BoolFn, Conditions};
 use crate::map::MapKind;
@@ -63,7 +64,7 @@ fn aliased(p: &Pipeline) -> Vec<MapId> {
                 && earlier.access.writes
                 && (!later.access.writes || p.dfg.insts[later.inst].result.is_some())
                 && earlier.access.overlaps(&later.access)
-                && !differ(p, &facts, earlier.entry, later.entry)
+                && !differ(&p.dfg, &facts, earlier.entry, later.entry)
                 && !conditions.exclusive(earlier.when, later.when)
         })
     });
@@ -71,32 +72,32 @@ fn aliased(p: &Pipeline) -> Vec<MapId> {
 }
 
 /// True if the two entries are proved to be different elements of an array, or one of them null.
-fn differ(p: &Pipeline, facts: &ValueFacts, a: Value, b: Value) -> bool {
-    match (rows_of(p, facts, a), rows_of(p, facts, b)) {
+pub(crate) fn differ(dfg: &Dfg, facts: &ValueFacts, a: Value, b: Value) -> bool {
+    match (rows_of(dfg, facts, a), rows_of(dfg, facts, b)) {
         (Some(a), Some(b)) => a.1 <= b.0 || b.1 <= a.0,
         _ => false,
     }
 }
 
 /// Indices, from the first to behind the last, that the entry of an array can have; empty if it is null.
-pub(crate) fn rows_of(p: &Pipeline, facts: &ValueFacts, entry: Value) -> Option<(u64, u64)> {
-    match p.dfg.def(entry)? {
+pub(crate) fn rows_of(dfg: &Dfg, facts: &ValueFacts, entry: Value) -> Option<(u64, u64)> {
+    match dfg.def(entry)? {
         Op::EntryConst { index: Some(i), .. } => Some((u64::from(*i), u64::from(*i) + 1)),
         Op::EntryConst { index: None, .. } => Some((0, 0)),
-        Op::MapLookup { map, key } if !p.dfg.maps[*map].kind.has_key_table() => {
+        Op::MapLookup { map, key } if !dfg.maps[*map].kind.has_key_table() => {
             let mut at = 0;
             let (mut lo, mut hi) = (0, 0);
             for &part in key {
-                let known = facts.get(&p.dfg, part);
+                let known = facts.get(dfg, part);
                 lo += known.umin << at;
                 hi += known.umax << at;
-                at += p.dfg.bits(part);
+                at += dfg.bits(part);
             }
-            let entries = u64::from(p.dfg.maps[*map].max_entries);
+            let entries = u64::from(dfg.maps[*map].max_entries);
             Some((lo.min(entries), (hi + 1).min(entries)))
         }
         Op::Select { if_true, if_false, .. } => {
-            let (a, b) = (rows_of(p, facts, *if_true)?, rows_of(p, facts, *if_false)?);
+            let (a, b) = (rows_of(dfg, facts, *if_true)?, rows_of(dfg, facts, *if_false)?);
             match (a.0 == a.1, b.0 == b.1) {
                 (true, _) => Some(b),
                 (_, true) => Some(a),

@@ -18,7 +18,7 @@ pub(super) struct Probe {
     key: Vec<Value>,
     pub entry: Value,
     /// It finds nothing.
-    null: BoolFn,
+    pub null: BoolFn,
     /// The lookup, but for constant entries of arrays.
     inst: Option<Inst>,
     /// When its answer matters.
@@ -35,7 +35,7 @@ pub(super) struct Put {
     /// It inserts the key.
     miss: BoolFn,
     /// Given `when`: there was no room.
-    full: BoolFn,
+    pub full: BoolFn,
 }
 
 struct Drop {
