@@ -169,6 +169,14 @@ impl Bdd {
         r
     }
 
+    /// Holds where `f` does for one of the two values of `var`.
+    pub fn exists(&mut self, f: BoolFn, var: u32) -> BoolFn {
+        let yes = self.var(var);
+        let no = self.not(yes);
+        let (hi, lo) = (self.restrict(f, yes), self.restrict(f, no));
+        self.or(hi, lo)
+    }
+
     /// Number of decisions in `f`, counted up to `limit`.
     pub fn size(&self, f: BoolFn, limit: usize) -> usize {
         let mut seen = std::collections::HashSet::new();

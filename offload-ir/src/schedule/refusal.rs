@@ -5,6 +5,7 @@ use super::problem::{Infeasible, Problem, Task};
 use super::solve::is_feasible;
 use crate::diagnostic::Diagnostic;
 use crate::entities::Inst;
+use crate::op::Op;
 use crate::pipeline::Pipeline;
 use crate::ports::{describe, place};
 use crate::target::TargetDesc;
@@ -18,7 +19,10 @@ pub(super) fn explain(
 ) -> Vec<Diagnostic> {
     match why {
         Infeasible::TooSlow(_) => too_slow(p, model, target),
-        Infeasible::Cycle(tasks) => vec![long_update(p, model, target, &tasks)],
+        Infeasible::Cycle(tasks) => match late_keys(p, model, &tasks) {
+            Some(d) => vec![d],
+            None => vec![long_update(p, model, target, &tasks)],
+        },
     }
 }
 
@@ -50,6 +54,25 @@ fn too_slow(p: &Pipeline, model: &Model, target: &TargetDesc) -> Vec<Diagnostic>
     .collect()
 }
 
+/// The diagnostic for a map whose keys cannot be looked up or inserted in one stage, if that is part of the contradiction.
+fn late_keys(p: &Pipeline, model: &Model, tasks: &[Task]) -> Option<Diagnostic> {
+    let keys = model.keys.iter().find(|k| tasks.contains(&k.probe) || tasks.contains(&k.answer))?;
+    let name = &p.dfg.maps[keys.map].name;
+    let is_key_op = |i: &Inst| {
+        let op = &p.dfg.insts[*i].op;
+        op.map() == Some(keys.map)
+            && matches!(op, Op::MapLookup { .. } | Op::MapInsert { .. } | Op::MapTouch { .. })
+            && model.task_of[*i].is_some_and(|t| tasks.contains(&t))
+    };
+    let at = p.order.iter().copied().filter(is_key_op).next_back().map(|i| place(p, i));
+    let message = format!(
+        "a key of map `{name}`, or whether it is looked up or inserted, depends on what was read from an entry of the same map"
+    );
+    let d = Diagnostic::error("BL0612", message).at(at.unwrap_or_default());
+    let d = d.note("all keys of a map that packets change are looked up at one time, and inserted when the answer is there");
+    Some(d.help("keep what decides about keys in a map of its own"))
+}
+
 /// The diagnostic for a read-modify-write that needs more than its stage; `tasks` contradict each other.
 fn long_update(p: &Pipeline, model: &Model, target: &TargetDesc, tasks: &[Task]) -> Diagnostic {
     let concerns = |port: &&Port| {
@@ -69,13 +92,13 @@ fn long_update(p: &Pipeline, model: &Model, target: &TargetDesc, tasks: &[Task])
     let name = &p.dfg.maps[port.map].name;
     let first = port.accesses[0];
     let last = port.accesses.last().copied().unwrap_or(first);
-    let message =
-        format!("reading, changing and writing an entry of map `{name}` takes longer than a clock");
+    let message = format!(
+        "what is written to an entry of map `{name}` decides what is read from the same map"
+    );
     let mut d = Diagnostic::error("BL0604", message).at(place(p, first));
     if last != first {
         d = d.note(format!("from the access above to this one: {}", describe(p, last)));
     }
-    let d = d.note("updates that take several clocks come in a later version");
     match slower_clock(&model.problem, target) {
         Some(mhz) => d.help(format!("it fits at {mhz} MHz (--clock-mhz {mhz})")),
         None => d.help(

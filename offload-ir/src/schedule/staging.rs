@@ -6,7 +6,7 @@ use super::problem::{Solution, Task, EXIT};
 use crate::entities::{Inst, Stage, Value};
 use crate::op::Op;
 use crate::pipeline::{
-    Boundary, ByteCoord, ByteExit, LookupPort, Pipeline, StagedPipeline, ValuePort,
+    Boundary, ByteCoord, ByteExit, Gate, LookupPort, Pipeline, StagedPipeline, ValuePort,
 };
 use crate::target::TargetDesc;
 use cranelift_entity::SecondaryMap;
@@ -18,6 +18,7 @@ pub(super) fn stage(
     model: &Model,
     solution: &Solution,
     target: &TargetDesc,
+    gates: Vec<Gate>,
 ) -> StagedPipeline {
     let at = |task: Task| solution.stages[task] as u32;
     let mut stage_of: SecondaryMap<Inst, Stage> = SecondaryMap::with_default(Stage::from_u32(0));
@@ -31,9 +32,9 @@ pub(super) fn stage(
         map: port.map,
         entry: port.entry,
         issue: Stage::from_u32(at(port.issue)),
-        commit: Stage::from_u32(at(port.row)),
-        rows: None,
-        accesses: port.accesses.clone(),
+        commit: Stage::from_u32(at(port.commit)),
+        rows: port.rows,
+        accesses: in_order(&pipeline, &port.accesses),
     });
     let coords = || window.bytes.iter().map(|b| b.coord);
     let exits = window.bytes.iter().filter(|b| b.exit != ByteExit::Original);
@@ -42,7 +43,7 @@ pub(super) fn stage(
         boundaries: boundaries(window, model, solution, num_stages),
         lookups,
         value_ports: value_ports.collect(),
-        gates: Vec::new(),
+        gates,
         headroom: coords().min().map_or(0, |c| c.min(0).unsigned_abs()),
         window: coords().max().map_or(0, |c| (c + 1).max(0).unsigned_abs()),
         exits: exits.map(|b| (b.coord, b.exit.clone())).collect(),
@@ -50,6 +51,11 @@ pub(super) fn stage(
         pipeline,
         target: target.clone(),
     }
+}
+
+/// `accesses` in the order in which they happen.
+fn in_order(p: &Pipeline, accesses: &[Inst]) -> Vec<Inst> {
+    p.order.iter().copied().filter(|i| accesses.contains(i)).collect()
 }
 
 fn lookups(p: &Pipeline, stage_of: &SecondaryMap<Inst, Stage>) -> Vec<LookupPort> {

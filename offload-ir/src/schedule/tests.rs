@@ -120,46 +120,94 @@ fn a_contradiction_is_reported() {
 /// A random program as far as it can be scheduled.
 fn random_pipeline(seed: u64, size: u32, maps: bool) -> Option<crate::Pipeline> {
     let f = crate::testing::random_function(&mut Rng::new(seed), size, maps);
-    let mut p = crate::if_convert::if_convert(&f).expect("acyclic");
+    shared(&f)
+}
+
+fn shared(f: &crate::Function) -> Option<crate::Pipeline> {
+    let mut p = crate::if_convert::if_convert(f).expect("acyclic");
+    crate::state::lower_state(&mut p).ok()?;
     crate::ports::share_ports(&mut p).ok().map(|()| p)
+}
+
+/// Schedules `p`, and checks the result; none if it was refused.
+fn check_schedule(
+    p: &crate::Pipeline,
+    target: &crate::target::TargetDesc,
+    seed: u64,
+) -> Option<crate::StagedPipeline> {
+    let staged = match super::schedule(p.clone(), target) {
+        Ok(staged) => staged,
+        Err(why) => {
+            assert!(
+                why.iter().all(|d| d.code == "BL0604" || d.code == "BL0612"),
+                "seed {seed}: {why:?}"
+            );
+            return None;
+        }
+    };
+    let mut rng = Rng::new(seed);
+    for _ in 0..5 {
+        let world = crate::testing::World::random(&mut rng);
+        let expected = crate::testing::observable(crate::testing::run_pipeline(p, world.clone()));
+        let found = crate::testing::run_pipeline(&staged.pipeline, world);
+        assert_eq!(crate::testing::observable(found), expected, "seed {seed}\n{p}\n{staged}");
+    }
+    let text = super::summary(&staged);
+    assert!(text.contains(&format!("{} register bits", super::register_bits(&staged))));
+    if let Err(faults) = crate::validate::validate_staged(staged.clone()) {
+        panic!("seed {seed}: {faults}");
+    }
+    Some(staged)
 }
 
 #[test]
 fn random_pipelines_are_scheduled_validly() {
-    let (mut scheduled, mut refused) = (0, 0);
+    let (mut scheduled, mut refused, mut gates) = (0, 0, 0);
     for target in crate::target::TargetDesc::BUILT_IN {
         let target = crate::target::TargetDesc::built_in(target).expect("built in");
         for seed in 0..250 {
             let Some(p) = random_pipeline(seed, 10 + seed as u32 / 2, seed % 2 == 0) else {
                 continue;
             };
-            let staged = match super::schedule(p.clone(), &target) {
-                Ok(staged) => staged,
-                Err(why) => {
-                    assert!(why.iter().all(|d| d.code == "BL0604"), "seed {seed}: {why:?}");
-                    refused += 1;
-                    continue;
+            match check_schedule(&p, &target, seed) {
+                Some(staged) => {
+                    scheduled += 1;
+                    gates += staged.gates.len();
                 }
-            };
-            scheduled += 1;
-            let mut rng = Rng::new(seed);
-            for _ in 0..5 {
-                let world = crate::testing::World::random(&mut rng);
-                let expected = crate::testing::run_pipeline(&p, world.clone());
-                assert_eq!(
-                    crate::testing::run_pipeline(&staged.pipeline, world),
-                    expected,
-                    "seed {seed}"
-                );
-            }
-            let text = super::summary(&staged);
-            assert!(text.contains(&format!("{} register bits", super::register_bits(&staged))));
-            if let Err(faults) = crate::validate::validate_staged(staged) {
-                panic!("seed {seed}: {faults}");
+                None => refused += 1,
             }
         }
     }
-    assert!(scheduled > 200 && refused < scheduled, "{scheduled} scheduled, {refused} refused");
+    assert!(
+        scheduled > 200 && refused < 20 && gates > 10,
+        "{scheduled} scheduled, {refused} refused, {gates} gates"
+    );
+}
+
+#[test]
+fn changes_of_maps_are_scheduled_validly() {
+    let (mut scheduled, mut refused, mut keys, mut rows) = (0, 0, 0, 0);
+    for target in crate::target::TargetDesc::BUILT_IN {
+        let target = crate::target::TargetDesc::built_in(target).expect("built in");
+        for seed in 0..400 {
+            let f =
+                crate::testing::random_state_function(&mut Rng::new(seed), 8 + seed as u32 / 10);
+            let Some(p) = shared(&f) else { continue };
+            let Some(staged) = check_schedule(&p, &target, seed) else {
+                refused += 1;
+                continue;
+            };
+            scheduled += 1;
+            let of = |kind| staged.gates.iter().filter(|g| g.kind == kind).count();
+            keys += of(crate::pipeline::GateKind::Keys);
+            rows += of(crate::pipeline::GateKind::Rows);
+        }
+    }
+    eprintln!("{scheduled} scheduled, {refused} refused, {keys} gates of keys, {rows} of rows");
+    assert!(
+        scheduled > 200 && keys > 5 && rows > 20,
+        "{scheduled} scheduled, {refused} refused, {keys} gates of keys, {rows} of rows"
+    );
 }
 
 /// `cargo test --release -- --ignored`: 1,500 operations are to take less than 200 ms.

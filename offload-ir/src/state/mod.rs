@@ -18,11 +18,13 @@ mod content;
 mod handle;
 mod needs;
 mod order;
+mod snapshot;
 mod tables;
 mod walk;
 
 pub(crate) use needs::{differ, rows_of};
 pub(crate) use order::topological;
+pub(crate) use snapshot::snapshot_values;
 
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::Pipeline;

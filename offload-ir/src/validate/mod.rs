@@ -49,8 +49,9 @@
 //!   Trace inputs are in stage 0, events in the last stage.
 //! - **S3** An operand exists in the stage that uses it (equal stages chain): it is made in an earlier or the same
 //!   stage, and the entry of a lookup in a keyed map `hash_latency` stages after the key is presented.
-//! - **S4** A lookup in a keyed map has one lookup port of that map, issued in the lookup's stage; other operations have none.
-//! - **S5** An access to a map's values belongs to one value port, of its map and slot (that of an insertion is its probe's); loads are placed exactly
+//! - **S4** A lookup in a keyed map has one lookup port of that map, issued in the lookup's stage; other operations have none. If packets change the
+//!   map's keys, all its lookups are in one stage, insertions and touches where their answer is, the removal there or later.
+//! - **S5** An access to a map's values belongs to one value port, of its map and slot ([`crate::ports::same_slot`]); loads are placed exactly
 //!   `value_latency` stages after the port's issue, when the row is there, stores in the port's commit stage, which is not before that, atomic
 //!   operations where both are one; a port that changes nothing commits when the row is there. Accesses are listed in program order; the entry exists when the row is requested.
 //! - **S6** Ports of a map that the program writes serve disjoint ranges of rows, or the same ones; these have one issue, and one of them writes.
@@ -63,6 +64,8 @@
 //! - **S11** A gate stands behind stage 0 and before the stage of its change. No packet waits for a table or a memory there: what was asked before
 //!   a gate has been answered before it, so no gate stands before a stage between the one in which a key is presented or a row is requested
 //!   (excluded) and the one in which the entry or the row is there (included).
+//! - **S12** A window between a row (a lookup's answer) and a later change has a gate; gates ascend by stage; what they compare and `may` exist in
+//!   their stage; their depth is at least the number of stages strictly between them and the change.
 
 mod faults;
 mod function;

@@ -9,6 +9,7 @@ use crate::dfg::{Ty, ValueDef};
 use crate::entities::{Inst, MapId, Stage, Value};
 use crate::op::Op;
 use crate::pipeline::{ByteExit, StagedPipeline, ValuePort};
+use crate::ports::same_slot;
 use cranelift_entity::EntityRef;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,11 +35,12 @@ fn check_staged(staged: &StagedPipeline, sink: &mut Sink) {
         return;
     }
     check.lookup_ports(sink);
+    check.key_changes(sink);
     check.value_ports(sink);
     check.operands(sink);
     check.boundaries(sink);
     check_window(staged, sink);
-    check_gates(staged, sink);
+    check_gates(staged, |v| check.available(v), sink);
 }
 
 struct StagedCheck<'a> {
@@ -61,7 +63,7 @@ impl StagedCheck<'_> {
     }
 
     /// First stage in which `v` exists.
-    fn available(&self, v: Value) -> usize {
+    pub fn available(&self, v: Value) -> usize {
         let ValueDef::Inst(inst) = self.staged.pipeline.dfg.values[v].def else {
             return 0; // excluded by P1
         };
@@ -144,7 +146,7 @@ impl StagedCheck<'_> {
             });
             for &inst in &port.accesses {
                 let fits = self.access(inst).is_some_and(|(map, entry)| {
-                    map == port.map && self.slot_source(entry) == self.slot_source(port.entry)
+                    map == port.map && same_slot(&staged.pipeline.dfg, entry, port.entry)
                 });
                 sink.require(fits, Site::Inst(inst), "S5", || {
                     "not an access to the port's map and entry".into()
@@ -199,11 +201,36 @@ impl StagedCheck<'_> {
         port.accesses.iter().any(|i| self.op(*i).has_effect())
     }
 
-    /// An insertion gives the slot of its probe.
-    fn slot_source(&self, entry: Value) -> Value {
-        match self.staged.pipeline.dfg.def(entry) {
-            Some(Op::MapInsert { entry, .. }) => self.slot_source(*entry),
-            _ => entry,
+    /// S4, for maps whose keys packets change.
+    fn key_changes(&self, sink: &mut Sink) {
+        let staged = self.staged;
+        for (map, decl) in &staged.pipeline.dfg.maps {
+            if !staged.pipeline.changes_keys(map) {
+                continue;
+            }
+            let mut probes = staged.lookups.iter().filter(|p| p.map == map).map(|p| p.issue);
+            let Some(probe) = probes.next() else {
+                sink.require(false, Site::Whole, "S4", || {
+                    format!("the keys of {map} change, but none is looked up")
+                });
+                continue;
+            };
+            let together = probes.all(|p| p == probe);
+            sink.require(together, Site::Whole, "S4", || {
+                format!("keys of {map} are looked up in several stages")
+            });
+            let answer = probe.index() + decl.lookup_latency(&staged.target) as usize;
+            for &inst in staged.pipeline.order.iter().filter(|&&i| self.op(i).map() == Some(map)) {
+                let stage = self.stage(inst);
+                let ok = match self.op(inst) {
+                    Op::MapInsert { .. } | Op::MapTouch { .. } => stage == answer,
+                    Op::MapRemove { .. } => stage >= answer,
+                    _ => true,
+                };
+                sink.require(ok, Site::Inst(inst), "S4", || {
+                    format!("placed in s{stage}, but the answer is there in s{answer}")
+                });
+            }
         }
     }
 
