@@ -57,6 +57,13 @@ fn options() {
     tools::lint(&design);
 }
 
+/// A table that packets change, two gates, changes that come late, copies of a memory.
+#[test]
+fn meter() {
+    let design = check_golden("meter");
+    tools::lint(&design);
+}
+
 /// Bytes 6 and 7 are new in the stage, 8 and 9 hold the first store's upper half unless the second one happens.
 #[test]
 fn a_store_keeps_what_an_earlier_one_wrote() {
