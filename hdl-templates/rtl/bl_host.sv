@@ -61,7 +61,7 @@ module bl_host #(
     input  wire logic                     found_value_valid,
     input  wire logic [8*VALUE_BYTES-1:0] found_value,
     // Counters of the maps, by map.
-    input  wire logic [MAPS_W-1:0]        map_stall,          // a packet waits for the map in this cycle
+    input  wire logic [4*MAPS_W-1:0]      map_stall,          // gates at which a packet waits for the map in this cycle
     input  wire logic [32*MAPS_W-1:0]     map_count,          // keys in the table
     input  wire logic [32*MAPS_W-1:0]     map_failed,         // keys that have found no place
     // From the deparser.
@@ -232,16 +232,16 @@ module bl_host #(
 
   for (genvar m = 0; m < MAPS_W; m++) begin : gen_map
     if (GATED[m]) begin : gen_stalls
-      logic        stall_q;  // cuts the gates, whose answer comes late, from the adder
+      logic [3:0]  stall_q;  // cuts the gates, whose answer comes late, from the adder
       logic [63:0] stalls_q;
 
       always_ff @(posedge clk) begin
         if (rst) begin
-          stall_q  <= 1'b0;
+          stall_q  <= '0;
           stalls_q <= '0;
         end else begin
-          stall_q <= map_stall[m];
-          if (stall_q) stalls_q <= stalls_q + 1'b1;
+          stall_q  <= map_stall[4*m+:4];
+          stalls_q <= stalls_q + 64'(stall_q);
         end
       end
       assign stalls[64*m+:64] = stalls_q;
@@ -249,7 +249,7 @@ module bl_host #(
       assign stalls[64*m+:64] = '0;
 
       logic unused_stall;
-      assign unused_stall = &{1'b0, map_stall[m]};
+      assign unused_stall = &{1'b0, map_stall[4*m+:4]};
     end
   end
 

@@ -99,7 +99,7 @@ impl TopEmitter<'_> {
         self.instance("bl_gate", &format!("u_gate_{s:02}"), &parameters, &ports);
     }
 
-    /// The scoreboards of map `n`'s gates, and whether a packet waits for it.
+    /// The scoreboards of map `n`'s gates, and at how many of them a packet waits.
     pub(super) fn scoreboards(&mut self, n: usize) {
         let layout = self.layout;
         let gates = layout.staged.gates.iter().enumerate().filter(|(_, g)| g.map.index() == n);
@@ -109,11 +109,12 @@ impl TopEmitter<'_> {
         }
         let stalls = gates.iter().map(|(g, gate)| {
             let stalled = Expr::signal(&signal("stalled", gate.stage.index()), 1);
-            Expr::and(&stalled, &Expr::signal(&layout.gates[*g].blocked, 1))
+            let waits = Expr::binary("&", &stalled, &Expr::signal(&layout.gates[*g].blocked, 1));
+            Expr::concat(vec![Expr::zero(3), waits])
         });
         let stalls: Vec<Expr> = stalls.collect();
-        if let Some(any) = stalls.into_iter().reduce(|a, b| Expr::or(&a, &b)) {
-            self.body.wire(&format!("{}_stall", layout.maps[n].name), &any);
+        if let Some(all) = stalls.into_iter().reduce(|a, b| Expr::binary("+", &a, &b)) {
+            self.body.wire(&format!("{}_stall", layout.maps[n].name), &all);
         }
     }
 

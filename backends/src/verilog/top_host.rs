@@ -2,7 +2,7 @@
 //!
 //! What the sections of the maps declare for it, by map: `<map>_host_row_valid` with the row, and, where there are such,
 //! `<map>_host_key_{valid,present,bytes}` (operation 0 at a table of keys), `<map>_host_entry_{valid,slot,status}` (operations 2 to 4),
-//! `<map>_{count,failed}` (tables that place keys themselves), `<map>_stall` (a packet waits for the map).
+//! `<map>_{count,failed}` (tables that place keys themselves), `<map>_stall` (gates at which a packet waits for the map).
 
 use super::expr::Expr;
 use super::layout::MapLayout;
@@ -81,7 +81,7 @@ impl TopEmitter<'_> {
         let gated = |n: usize| self.layout.staged.gates.iter().any(|g| g.map.index() == n);
         let table = |n: usize| self.placement(n).takes_keys();
         let counters = [
-            ("map_stall", self.by_map("stall", 1, &gated)),
+            ("map_stall", self.by_map("stall", 4, &gated)),
             ("map_count", self.by_map("count", 32, &table)),
             ("map_failed", self.by_map("failed", 32, &table)),
         ];

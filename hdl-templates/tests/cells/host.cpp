@@ -249,7 +249,7 @@ class Bench {
   void half() {
     top.retire_valid = rng.chance(30);
     top.retire_code = rng.chance(80) ? uint32_t(rng.range(0, 6)) : uint32_t(rng.next());
-    top.map_stall = uint32_t(rng.next() & rng.next() & 7);
+    top.map_stall = uint32_t(rng.next() & rng.next() & 0xfff);
     for (uint32_t m = 0; m < MAPS; m++) {
       counts[m] = uint32_t(rng.next());
       set_word(top.map_count, m, counts[m]);
@@ -294,7 +294,7 @@ class Bench {
     packets += was_retired;
     if (was_retired) actions[was_code <= 4 ? was_code : 0]++;
     for (uint32_t m = 0; m < MAPS; m++) {
-      stalls[m] += was_stall >> m & 1;
+      stalls[m] += was_stall >> (4 * m) & 15;
     }
     was_stall = top.map_stall;
     was_retired = top.retire_valid;

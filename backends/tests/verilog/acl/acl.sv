@@ -245,7 +245,7 @@ module acl (
       .s_axil_arvalid, .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready,
       .token_insert, .token_done(token[6]), .req_op, .req_flags, .req_map, .req_slot, .req_present, .req_key,
       .req_value, .req_served, .found_key_valid, .found_present, .found_key, .found_entry_valid, .found_slot,
-      .found_status, .found_value_valid, .found_value, .map_stall(2'd0), .map_count(64'd0), .map_failed(64'd0),
+      .found_status, .found_value_valid, .found_value, .map_stall(8'd0), .map_count(64'd0), .map_failed(64'd0),
       .retire_valid, .retire_code
   );
 

@@ -274,7 +274,8 @@ module meter (
       .push_valid(buckets_wanted_2[4]), .push_key(buckets_wanted_2[3:0]),
       .pop(buckets_changed_2 || token[7] && buckets_selected)
   );
-  wire buckets_stall = (gate_01_stalled && buckets_blocked) || (gate_04_stalled && buckets_blocked_2);
+  wire [3:0] buckets_stall =
+      {3'd0, gate_01_stalled & buckets_blocked} + {3'd0, gate_04_stalled & buckets_blocked_2};
 
   // Map 1, totals: array of 4, key 4 bytes, value 8 bytes.
   wire totals_selected = (req_map == 8'd1) && (req_slot < 32'd4) && ((req_op == 3'd0) || (req_op == 3'd1));
@@ -337,7 +338,7 @@ module meter (
       .s_axil_arvalid, .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready,
       .token_insert, .token_done(token[9]), .req_op, .req_flags, .req_map, .req_slot, .req_present, .req_key,
       .req_value, .req_served, .found_key_valid, .found_present, .found_key, .found_entry_valid, .found_slot,
-      .found_status, .found_value_valid, .found_value, .map_stall({1'b0, buckets_stall}),
+      .found_status, .found_value_valid, .found_value, .map_stall({4'd0, buckets_stall}),
       .map_count({32'd0, buckets_count}), .map_failed({32'd0, buckets_failed}), .retire_valid, .retire_code
   );
 

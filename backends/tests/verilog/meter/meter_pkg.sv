@@ -59,10 +59,10 @@ package meter_pkg;
     logic [63:0] amount;         // meter.c:20
     logic        takes_out;
     logic        changes;
-    logic        notes;
     logic [4:0]  bucket;         // meter.c:24
     logic [4:0]  made;           // meter.c:24
     logic [63:0] total_now;      // meter.c:40
+    logic        all_of_it;      // meter.c:32
   } after_03_t;
 
   // What stage 4 hands on.
@@ -71,10 +71,10 @@ package meter_pkg;
     logic [63:0] amount;         // meter.c:20
     logic        takes_out;
     logic        changes;
-    logic        notes;
     logic [4:0]  bucket;         // meter.c:24
     logic [4:0]  made;           // meter.c:24
     logic [63:0] total_now;      // meter.c:40
+    logic        all_of_it;      // meter.c:32
   } after_04_t;
 
   // What stage 5 hands on.
@@ -83,12 +83,12 @@ package meter_pkg;
     logic [63:0] amount;         // meter.c:20
     logic        takes_out;
     logic        changes;
-    logic        notes;
     logic [4:0]  bucket;         // meter.c:24
     logic [4:0]  made;           // meter.c:24
     logic [63:0] tokens;         // meter.c:30
     logic [63:0] last;           // meter.c:32
     logic [63:0] total_now;      // meter.c:40
+    logic        all_of_it;      // meter.c:32
   } after_05_t;
 
   // What stage 6 hands on.

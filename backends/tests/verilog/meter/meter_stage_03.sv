@@ -22,7 +22,17 @@ module meter_stage_03 (
   (* src = "meter.c:24" *)
   wire absent = !bucket_hit;
   (* src = "meter.c:24" *)
-  wire inserts = absent && in.may_insert;
+  wire wants = in.may_insert && in.changes;
+  (* src = "meter.c:24" *)
+  wire inserts = absent && wants;
+
+  // meter.c:32: b->last = seen;
+  // insn 22: *(u64 *)(r0 + 8) = r4
+  (* src = "meter.c:32" *)
+  wire all_of_it = in.notes || absent;
+
+  // meter.c:24: bpf_map_update_elem(&buckets, &key, &fresh, BPF_NOEXIST);
+  // insn 12: call 2
   (* src = "meter.c:24" *)
   wire made_hit = inserts && (bucket_hit || (bucket_room && !buckets_full));
   assign buckets_insert = in_valid && inserts;
@@ -33,10 +43,10 @@ module meter_stage_03 (
     out.amount = in.amount;
     out.takes_out = in.takes_out;
     out.changes = in.changes;
-    out.notes = in.notes;
     out.bucket = {bucket_hit, bucket_slot};
     out.made = {made_hit, bucket_slot};
     out.total_now = in.total_now;
+    out.all_of_it = all_of_it;
   end
   assign out_valid = in_valid;
   assign out_host  = in_host;

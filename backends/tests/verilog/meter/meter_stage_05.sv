@@ -31,12 +31,12 @@ module meter_stage_05 (
     out.amount <= in.amount;
     out.takes_out <= in.takes_out;
     out.changes <= in.changes;
-    out.notes <= in.notes;
     out.bucket <= in.bucket;
     out.made <= in.made;
     out.tokens <= tokens;
     out.last <= last;
     out.total_now <= in.total_now;
+    out.all_of_it <= in.all_of_it;
   end
 
   always_ff @(posedge clk) begin

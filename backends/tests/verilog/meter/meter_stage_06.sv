@@ -23,7 +23,7 @@ module meter_stage_06 (
   // insn 22: *(u64 *)(r0 + 8) = r4
   (* src = "meter.c:32" *)
   wire [63:0] seen = in.last ^ in.tokens;
-  wire changes_old = in.changes && in.notes;
+  wire changes_old = in.changes && in.all_of_it;
 
   // Stage registers.
   always_ff @(posedge clk) begin
