@@ -1,8 +1,8 @@
 // bl_hash_choose: where a new key goes among its candidate places.
 //
 // Function    If a candidate is free: the lowest free way of the bucket with the fewest keys, of equal ones that of the lowest bank.
-//             Else, in LRU tables, PICKS different candidates, in the order in which they are given up: those without
-//             reference mark first, each sort ascending by number. Candidate number: {bank, way}.
+//             In an LRU table that is full, or if no candidate is free: PICKS different keys, in the order in which they are given up, those without
+//             reference mark first, each sort ascending by number; then, if there are no more keys, the free place. Candidate number: {bank, way}.
 // Latency     None: combinational.
 // Throughput  One choice per cycle.
 // Cuts        Nothing.
@@ -18,10 +18,11 @@ module bl_hash_choose #(
 ) (
     input  wire logic [CANDS-1:0]        used,    // the candidate holds a key
     input  wire logic [CANDS-1:0]        marked,  // LRU: it has its reference mark
+    input  wire logic                    full,    // LRU: the table has all the keys that it may have
     output logic                         room,    // there is a place
-    output logic                         evict,   // LRU: all candidates hold keys
-    output logic      [PICKS*CAND_W-1:0] pick,    // all the same, unless `evict`
-    output logic      [PICKS-1:0]        aged     // with `evict`: the pick had its mark
+    output logic      [PICKS*CAND_W-1:0] pick,
+    output logic      [PICKS-1:0]        evict,   // the pick holds a key
+    output logic      [PICKS-1:0]        aged     // and had its mark
 );
   if (BANKS < 2 || WAYS < 1 || PICKS < 1 || PICKS > CANDS) begin : gen_check
     $error("bl_hash_choose: BANKS must be at least 2, WAYS and PICKS at least 1");
@@ -62,40 +63,40 @@ module bl_hash_choose #(
   assign {load, place} = least_loaded(used);
 
   if (LRU) begin : gen_lru
-    assign evict = &used;
-    assign room  = 1'b1;
+    logic replace;
+
+    assign replace = full || load == LOAD_W'(WAYS);
+    assign room    = 1'b1;
 
     for (genvar p = 0; p < PICKS; p++) begin : gen_pick
-      logic [CANDS-1:0]  rest;    // not named yet
+      logic [CANDS-1:0]  keys;    // not named yet
       logic [CAND_W-1:0] oldest;
       logic [CANDS-1:0]  others;  // for the next pick
 
       if (p == 0) begin : gen_first
-        assign rest = '1;
+        assign keys = used;
       end else begin : gen_next
-        assign rest = gen_pick[p-1].others;
+        assign keys = gen_pick[p-1].others;
       end
-      assign aged[p] = &(~rest | marked);
-      assign oldest  = lowest(rest & ({CANDS{aged[p]}} | ~marked));
+      assign evict[p] = replace && |keys;
+      assign aged[p]  = &(~keys | marked);
+      assign oldest   = lowest(keys & ({CANDS{aged[p]}} | ~marked));
       for (genvar c = 0; c < CANDS; c++) begin : gen_others
-        assign others[c] = rest[c] && oldest != CAND_W'(c);
+        assign others[c] = keys[c] && oldest != CAND_W'(c);
       end
-      assign pick[p*CAND_W+:CAND_W] = evict ? oldest : place;
+      assign pick[p*CAND_W+:CAND_W] = evict[p] ? oldest : place;
 
       logic unused_others;
       assign unused_others = &{1'b0, others};
     end
-
-    logic unused_load;
-    assign unused_load = &{1'b0, load};
   end else begin : gen_no_lru
     assign room  = load != LOAD_W'(WAYS);
-    assign evict = 1'b0;
+    assign evict = '0;
     assign pick  = {PICKS{place}};
     assign aged  = '0;
 
     logic unused_marked;
-    assign unused_marked = &{1'b0, marked};
+    assign unused_marked = &{1'b0, marked, full};
   end
 endmodule
 

@@ -50,6 +50,7 @@ module bl_hash_probe #(
     input  wire logic [NUM_PROBES*SLOT_W-1:0] now_marked,
     input  wire logic [VARIANTS-1:0]          now_age,
     input  wire logic [VARIANTS*BANKS*INDEX_W-1:0] now_aged,  // rows whose marks go, by bank
+    input  wire logic [VARIANTS-1:0]          now_full,     // LRU: afterwards the table has all the keys that it may have
     input  wire logic                         was_write,
     input  wire logic [SLOT_W-1:0]            was_slot,
     input  wire logic                         was_toggle,
@@ -78,15 +79,15 @@ module bl_hash_probe #(
     output logic                              room,
     output logic      [PICKS*SLOT_W-1:0]      slots,        // with `hit`: where the key is; else where it would go
     output logic      [PICKS-1:0]             toggles,      // the toggle bits there
-    output logic      [PICKS-1:0]             aged,
-    output logic                              evict,        // with !hit: there are keys in those places
+    output logic      [PICKS-1:0]             evict,        // with !hit: there is a key in that place
+    output logic      [PICKS-1:0]             aged,         // and it had its mark
     output logic      [KEY_W-1:0]             key_k,
     output logic      [BANKS*INDEX_W-1:0]     rows_k,       // rows of the candidates, by bank
     output logic      [KEY_W-1:0]             found_key     // for `read_slot`: one cycle earlier, unless a change came in between
 );
   localparam int CAND_W = $clog2(CANDS);
   localparam int TOTAL  = CAND_W * PICKS;
-  localparam int RES_W  = 3 + TOTAL + 2 * PICKS;  // {hit, room, evict, picks, toggles, aged}
+  localparam int RES_W  = 2 + TOTAL + 3 * PICKS;  // {hit, room, picks, toggles, evict, aged}
 
   // Row, and candidate number {bank, way}, of a slot {bank, row, way}.
   function automatic logic [INDEX_W-1:0] row_of(input logic [SLOT_W-1:0] s);
@@ -259,8 +260,8 @@ module bl_hash_probe #(
     logic [PICKS-1:0]  place_toggle;
     logic [PICKS-1:0]  pick_aged;
     logic [CAND_W-1:0] found;
+    logic [PICKS-1:0]  pick_evict;
     logic              v_room;
-    logic              v_evict;
 
     always_comb begin
       here      = now_write[v] ? at(now_slot[v*SLOT_W+:SLOT_W], rows_q) : '0;
@@ -293,19 +294,20 @@ module bl_hash_probe #(
       ) u_choose (
           .used  (v_used),
           .marked(v_marked),
+          .full  (now_full[v]),
           .room  (v_room),
-          .evict (v_evict),
           .pick  (pick),
+          .evict (pick_evict),
           .aged  (pick_aged)
       );
     end else begin : gen_no_choice
-      assign {v_room, v_evict, pick, pick_aged} = '0;
+      assign {v_room, pick, pick_evict, pick_aged} = '0;
 
       logic unused_choice;
-      assign unused_choice = &{1'b0, v_used, v_marked};
+      assign unused_choice = &{1'b0, v_used, v_marked, now_full[v]};
     end
 
-    assign results[v*RES_W+:RES_W] = {|v_match, v_room, v_evict, place, place_toggle, pick_aged};
+    assign results[v*RES_W+:RES_W] = {|v_match, v_room, place, place_toggle, pick_evict, pick_aged};
   end
 
   always_comb begin
@@ -327,7 +329,7 @@ module bl_hash_probe #(
     key_kq   <= key_q;
   end
 
-  assign {hit, room, evict, place_q, toggles, aged} = result_q;
+  assign {hit, room, place_q, toggles, evict, aged} = result_q;
   assign key_k  = key_kq;
   assign rows_k = rows_kq;
 

@@ -2,7 +2,7 @@
 //
 // Function    BANKS banks of 2**DEPTH_LOG2 buckets of WAYS places. A key stands in one of the places of its BANKS buckets, found by H3
 //             hashes (bl_key_table says how MASKS is made up). Slot number: {bank, bucket, way}. A new key goes to the bucket with the fewest keys
-//             (of equal ones the lowest bank), lowest free way. LRU: if there is none, it takes the place of another key (docs/hash-tables.md).
+//             (of equal ones the lowest bank), lowest free way. LRU: if there is none, or MAX_ENTRIES keys are there, it takes the place of another (docs/hash-tables.md).
 // Latency     A key presented in stage P gives `hit`, `slot`, `room` in stage K = P + 2. What is changed in cycle t
 //             is seen by the packets that are in stages P and P + 1 in that cycle, and by all that follow.
 // Throughput  One packet per cycle, whatever the keys: NUM_PROBES lookups, one insertion, one removal.
@@ -10,7 +10,7 @@
 //
 // Insertion and marks happen in stage K, in which `insert_en` and `touch_en` belong to the packet that the answers are for. A key is inserted if
 // insert_en && !hit && room && !full. Removal happens in stage K or later, for the packet that is there: of a slot that
-// holds a key, not one that is inserted in the same cycle (in an LRU table the insertion wins). All are 0 if there is no packet in the stage.
+// holds a key. If that is inserted in the same cycle, nothing happens; but in an LRU table the insertion happens alone. All are 0 if there is no packet in the stage.
 //
 // A host token takes the place of a packet in stage P; its request stands still until it has left the last stage. In stage
 // K it does its work, as packets ahead left the table: op 0 says which key is in `host_slot`, 2 looks `host_key` up, 3 inserts it unless `host_flags` forbid
@@ -23,12 +23,11 @@
 module bl_hash_table #(
     parameter int KEY_W        = 32,  // bits of a key; bit b of byte k is 8*k + b
     parameter int DEPTH_LOG2   = 4,   // log2 of the buckets of a bank
-    parameter int MAX_ENTRIES  = 128, // keys at most; of no effect with LRU
+    parameter int MAX_ENTRIES  = 128, // keys at most
     parameter int NUM_PROBES   = 1,   // keys looked up by a packet
     parameter logic [NUM_PROBES-1:0] INSERTS = 1,  // the probes whose key may be inserted; bit 0 is always 1, for the host
     parameter bit LRU          = 0,   // 1: a key without a place takes that of another
     parameter bit REMOVE       = 0,   // 1: packets remove keys (`remove_en`); the host can always
-    parameter bit REMOVE_FIRST = 0,   // 1: a removal in the same cycle precedes the insertion, and makes room if the table is full
     parameter int BANKS        = 4,
     parameter int WAYS         = 4,
     parameter int MASKS_W      = DEPTH_LOG2 > 0 ? BANKS * DEPTH_LOG2 * KEY_W : 1,  // derived: leave alone
@@ -72,7 +71,7 @@ module bl_hash_table #(
   if (BANKS < 2 || WAYS < 1 || (1 << $clog2(BANKS)) != BANKS || (1 << $clog2(WAYS)) != WAYS) begin : gen_check_ways
     $error("bl_hash_table: BANKS (from 2) and WAYS must be powers of two");
   end
-  if (!LRU && (MAX_ENTRIES < 1 || MAX_ENTRIES > (BANKS * WAYS) << DEPTH_LOG2)) begin : gen_check_entries
+  if (MAX_ENTRIES < 1 || MAX_ENTRIES > (BANKS * WAYS) << DEPTH_LOG2) begin : gen_check_entries
     $error("bl_hash_table: MAX_ENTRIES must be 1 to the number of slots");
   end
   if (LRU && (NUM_PROBES > 4 || NUM_PROBES > BANKS * WAYS)) begin : gen_check_lru
@@ -109,7 +108,7 @@ module bl_hash_table #(
   logic [NUM_PROBES*PICKS*SLOT_W-1:0] slots;
   logic [NUM_PROBES*PICKS-1:0]        toggles;
   logic [NUM_PROBES*PICKS-1:0]        aged;
-  logic [NUM_PROBES-1:0]              evict;
+  logic [NUM_PROBES*PICKS-1:0]        evict;
   logic [NUM_PROBES*KEY_W-1:0]        key_k;
   logic [NUM_PROBES*ROWS_W-1:0]       rows_k;
   logic                               host_p1_q;
@@ -145,7 +144,12 @@ module bl_hash_table #(
   logic [VARIANTS*NUM_PROBES-1:0] v_mark;
   logic [VARIANTS-1:0]            v_age;
   logic [VARIANTS*ROWS_W-1:0]     v_rows;
-  logic [VARIANTS-1:0]            v_more;  // one key more than before, but for removals by packets
+  logic [VARIANTS-1:0]            v_more;  // one key more than before; one less
+  logic [VARIANTS-1:0]            v_less;
+  logic [VARIANTS-1:0]            v_full;  // then the table has all keys that it may have
+  logic                           full_q;
+  logic                           one_below_q;
+  logic                           above_q;
 
   for (genvar v = 0; v < VARIANTS; v++) begin : gen_variant
     logic [NUM_PROBES-1:0] use_of;  // by probe
@@ -182,14 +186,13 @@ module bl_hash_table #(
               if (use_of[o] && hit[o] && o != r && found[o*SLOT_W+:SLOT_W] == slots[(r*PICKS+p)*SLOT_W+:SLOT_W]) busy[p] = 1'b1;
             end
           end
-          if (!LRU || !evict[r]) busy = '0;
           first = ~busy & (busy + 1'b1);
-          over  = LRU && evict[r] && present;
           for (int p = 0; p < PICKS; p++) begin
             if (first[p]) begin
               at |= slots[(r*PICKS+p)*SLOT_W+:SLOT_W];
               toggle |= toggles[r*PICKS+p];
-              age |= over && aged[r*PICKS+p];
+              over |= LRU && evict[r*PICKS+p] && present;
+              age |= LRU && evict[r*PICKS+p] && present && aged[r*PICKS+p];
             end
           end
           v_rows[v*ROWS_W+:ROWS_W] = rows_k[r*ROWS_W+:ROWS_W];
@@ -197,14 +200,19 @@ module bl_hash_table #(
       end
     end
 
-    assign v_write[v]                        = |writer;
+    logic drop;  // the packet removes what it inserts
+    assign drop = REMOVE && 1'(v >> REMOVE_BIT) && |writer && at == remove_slot;
+
+    assign v_write[v]                        = |writer && (LRU || !drop);
     assign v_probe[v*NUM_PROBES+:NUM_PROBES] = writer;
     assign v_slot[v*SLOT_W+:SLOT_W]          = at;
     assign v_toggle[v]                       = toggle ^ !over;
     assign v_age[v]                          = LRU && age;
-    assign v_more[v]                         = |writer && present && !over;
+    assign v_more[v]                         = v_write[v] && present && !over;
+    assign v_less[v]                         = v_remove[v] || (v_write[v] && !present);
     assign v_mark[v*NUM_PROBES+:NUM_PROBES]  = LRU ? use_of & hit & ~writer : '0;
-    assign v_remove[v]                       = REMOVE && 1'(v >> REMOVE_BIT) && !(LRU && |writer && at == remove_slot);
+    assign v_remove[v]                       = REMOVE && 1'(v >> REMOVE_BIT) && !drop;
+    assign v_full[v]                         = v_more[v] && !v_less[v] ? one_below_q || full_q : full_q && (!v_less[v] || v_more[v] || above_q);
   end
 
   // ---------------------------------------------------------------------------------------- stage K, late
@@ -223,21 +231,19 @@ module bl_hash_table #(
   logic                         age;
   logic [ROWS_W-1:0]            age_rows;
   logic                         more;
-  logic                         full_now;
-  logic                         full_q;
+  logic                         less;
   logic                         near_full_q;
   logic [SLOT_W:0]              count_q;
   logic [SLOT_W:0]              count_d;
   logic [31:0]                  no_room_q;
 
-  assign full     = full_q;
-  assign full_now = full_q && !(REMOVE && REMOVE_FIRST && remove_en);
+  assign full = full_q && !LRU;
 
   always_comb begin
     for (int r = 0; r < NUM_PROBES; r++) begin
       if (hit[r]) used[r] = LRU && (touch_en[r] || insert_en[r]);
-      else used[r] = INSERTS[r] && insert_en[r] && room[r] && !full_now;
-      refused[r] = INSERTS[r] && insert_en[r] && !hit[r] && !room[r] && !full_now;
+      else used[r] = INSERTS[r] && insert_en[r] && room[r] && !full;
+      refused[r] = INSERTS[r] && insert_en[r] && !hit[r] && !room[r] && !full;
     end
     if (host_k_q) begin
       used       = '0;
@@ -262,6 +268,7 @@ module bl_hash_table #(
     age          = 1'b0;
     age_rows     = '0;
     more         = 1'b0;
+    less         = 1'b0;
     for (int v = 0; v < VARIANTS; v++) begin
       if (late == LATE_W'(v)) begin
         write        |= v_write[v] && !rst;
@@ -273,6 +280,7 @@ module bl_hash_table #(
         age          |= v_age[v] && !rst;
         age_rows     |= v_rows[v*ROWS_W+:ROWS_W];
         more         |= v_more[v] && !rst;
+        less         |= v_less[v] && !rst;
       end
     end
     write_key = '0;
@@ -282,20 +290,24 @@ module bl_hash_table #(
       mark_slot[r*SLOT_W+:SLOT_W] = LRU && write_probe[r] ? write_slot : found[r*SLOT_W+:SLOT_W];
     end
     marks   = mark | (LRU && write ? write_probe : '0);
-    count_d = count_q + (SLOT_W + 1)'(more) - (SLOT_W + 1)'(write && !present) - (SLOT_W + 1)'(remove);
+    count_d = count_q + (SLOT_W + 1)'(more) - (SLOT_W + 1)'(less);
   end
 
   initial begin
     count_q     = '0;
     full_q      = 1'b0;
-    near_full_q = 32'(MAX_ENTRIES) <= 32'd3;
+    one_below_q = MAX_ENTRIES == 1;
+    above_q     = 1'b0;
+    near_full_q = MAX_ENTRIES <= 3;
     no_room_q   = '0;
   end
 
   always_ff @(posedge clk) begin
     count_q     <= count_d;
-    full_q      <= !LRU && 32'(count_d) == 32'(MAX_ENTRIES);
-    near_full_q <= !LRU && 32'(count_d) + 32'd3 >= 32'(MAX_ENTRIES);
+    full_q      <= 32'(count_d) >= 32'(MAX_ENTRIES);
+    one_below_q <= 32'(count_d) + 32'd1 == 32'(MAX_ENTRIES);
+    above_q     <= 32'(count_d) > 32'(MAX_ENTRIES);
+    near_full_q <= 32'(count_d) + 32'd3 >= 32'(MAX_ENTRIES);
     if (|refused && !rst) no_room_q <= no_room_q + 32'd1;
   end
 
@@ -398,6 +410,7 @@ module bl_hash_table #(
         .now_marked    (found),
         .now_age       (v_age),
         .now_aged      (v_rows),
+        .now_full      (v_full),
         .was_write     (was_write_q),
         .was_slot      (was_slot_q),
         .was_toggle    (was_toggle_q),
@@ -424,8 +437,8 @@ module bl_hash_table #(
         .room          (room[r]),
         .slots         (slots[r*PICKS*SLOT_W+:PICKS*SLOT_W]),
         .toggles       (toggles[r*PICKS+:PICKS]),
+        .evict         (evict[r*PICKS+:PICKS]),
         .aged          (aged[r*PICKS+:PICKS]),
-        .evict         (evict[r]),
         .key_k         (key_k[r*KEY_W+:KEY_W]),
         .rows_k        (rows_k[r*ROWS_W+:ROWS_W]),
         .found_key     (found_key[r*KEY_W+:KEY_W])

@@ -19,10 +19,9 @@ pub fn bank_depth_log2(max_entries: u32) -> u32 {
 /// Places of a bucket, in tables that programs insert into.
 pub const WAYS: u32 = 4;
 
-/// Log2 of the buckets of each bank, for a map of `max_entries` that programs insert into: the table is at most half full. An LRU map, which
-/// never refuses a key, has as many places as entries, rounded up.
-pub fn bucket_depth_log2(max_entries: u32, lru: bool) -> u32 {
-    let places = u64::from(max_entries) * if lru { 1 } else { 2 };
+/// Log2 of the buckets of each bank, for a map of `max_entries` that programs insert into: the table is at most half full.
+pub fn bucket_depth_log2(max_entries: u32) -> u32 {
+    let places = 2 * u64::from(max_entries);
     places.div_ceil(u64::from(BANKS * WAYS)).max(1).next_power_of_two().trailing_zeros()
 }
 

@@ -19,16 +19,19 @@ mod hash;
 mod host;
 mod keys;
 mod lpm;
+mod placed;
 mod queue;
 mod ring;
 mod send;
 mod shape;
 mod table;
+mod tables;
 mod values;
 
 pub use cuckoo::{CuckooTable, Placement};
 pub use errno::Errno;
 pub use event::Event;
+pub use placed::LruPolicy;
 pub use shape::entries_as_created;
 pub use table::{BucketTable, Insertion, MeanField, Occupancy, CANDIDATES};
 pub use values::Values;
@@ -38,6 +41,7 @@ use beeline_frontend::{MapDef, Program};
 use beeline_ir::map::{MapDecl, MapKind};
 use content::{Content, Map};
 use event::EventLog;
+use hash::TableModel;
 
 /// Number of an entry within its map.
 pub type Slot = u32;
@@ -61,6 +65,8 @@ pub struct MapSet {
     events: EventLog,
     /// Counts packets, so that the consumer of a ring knows what is new.
     packet: u64,
+    /// Where the hardware keeps keys is modelled, for these maps.
+    tables: TableModel,
 }
 
 /// The array index that `key` is.
@@ -102,8 +108,11 @@ impl MapSet {
     /// As [`MapSet::new`].
     pub fn add(&mut self, def: &MapDef) -> Result<usize, MapError> {
         let name = || def.name.clone();
-        let map =
-            Map::new(def).map_err(|(errno, reason)| MapError { name: name(), errno, reason })?;
+        let map = Map::new(def, self.tables).map_err(|(errno, reason)| MapError {
+            name: name(),
+            errno,
+            reason,
+        })?;
         self.maps.push(map);
         Ok(self.maps.len() - 1)
     }

@@ -13,7 +13,7 @@ use beeline_ir::Function;
 use beeline_sim::exec::{FunctionExec, PipelineExec};
 use beeline_sim::interp::{TraceStep, Written};
 use beeline_sim::outcome::Difference;
-use beeline_sim::{compare, Executor, Interp, MapSet, Outcome, Packet};
+use beeline_sim::{compare, Executor, Interp, Outcome, Packet};
 
 /// An explanation of a divergence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +80,7 @@ fn first_map_change(job: &Job<'_>, divergence: &Divergence) -> Option<usize> {
 /// What the interpreter executes for packet `position`, and where the packet then starts.
 fn trace_packet(job: &Job<'_>, position: usize) -> Option<(Vec<TraceStep>, i64)> {
     let program = job.program.program();
-    let mut maps = MapSet::for_program(program).ok()?;
-    job.maps.load(&mut maps).ok()?;
+    let mut maps = job.map_set().ok()?;
     let mut interp = prepare(job, Interp::for_tracing).ok()?;
     let mut packet = Packet::new();
     let mut steps = Vec::new();
@@ -174,10 +173,7 @@ fn first_wrong_form(job: &Job<'_>, position: usize) -> Option<String> {
 }
 
 fn agrees(job: &Job<'_>, expected: &Record, exec: &mut dyn Executor) -> bool {
-    let Ok(mut maps) = MapSet::for_program(job.program.program()) else { return true };
-    if job.maps.load(&mut maps).is_err() {
-        return true;
-    }
+    let Ok(mut maps) = job.map_set() else { return true };
     let mut packet = Packet::new();
     let same_packets = job.trace.packets.iter().enumerate().all(|(n, p)| {
         if packet.arrive(&p.bytes).is_err() {

@@ -7,7 +7,8 @@ use crate::pacing::Pacing;
 use crate::tail_calls::TailCalls;
 use beeline_frontend::facts::VerifiedProgram;
 use beeline_ir::Diagnostic;
-use beeline_sim::{Exit, Outcome};
+use beeline_sim::map::LruPolicy;
+use beeline_sim::{Exit, MapSet, Outcome};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -172,6 +173,22 @@ impl Job<'_> {
     /// Name of map number `n`: the program's maps, then the inner maps that the map file makes.
     pub fn map_name(&self, n: usize) -> &str {
         map_file::map_name(&self.program.program().maps, &self.maps.inner, n)
+    }
+
+    /// The program's maps with their content before the first packet. If a hardware form is compared, LRU maps evict as it does
+    /// (`docs/semantics.md`).
+    ///
+    /// # Errors
+    /// `Input` if a map has no model, or cannot be filled.
+    pub fn map_set(&self) -> Result<MapSet, EngineError> {
+        let maps = MapSet::for_program(self.program.program());
+        let mut maps = maps.map_err(|e| EngineError::Input(e.to_string()))?;
+        if self.hardware.is_some() {
+            maps.set_lru_policy(LruPolicy::Hardware)
+                .map_err(|e| EngineError::Input(e.to_string()))?;
+        }
+        self.maps.load(&mut maps).map_err(EngineError::Input)?;
+        Ok(maps)
     }
 
     /// The hardware form.

@@ -3,16 +3,14 @@
 use crate::engine::{EngineError, Job, PacketRecord, Record};
 use beeline_frontend::VerifiedProgram;
 use beeline_ir::Diagnostic;
-use beeline_sim::{Executor, Inputs, Interp, MapSet, Outcome, Packet};
+use beeline_sim::{Executor, Inputs, Interp, Outcome, Packet};
 
 /// Runs `job` in the interpreter.
 ///
 /// # Errors
 /// `Input` if a map has no model; `Internal` if the program does what the verifier excludes.
 pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
-    let program = job.program.program();
-    let mut maps = MapSet::for_program(program).map_err(|e| EngineError::Input(e.to_string()))?;
-    job.maps.load(&mut maps).map_err(EngineError::Input)?;
+    let mut maps = job.map_set()?;
     let mut interp = prepare(job, Interp::new).map_err(|all| {
         let text: Vec<String> = all.iter().map(ToString::to_string).collect();
         EngineError::Input(text.join("\n\n"))

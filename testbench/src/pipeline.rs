@@ -35,6 +35,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let hardware = job.hardware()?;
     let decls = hardware.staged.pipeline.dfg.maps.values();
     let mut maps = MapSet::from_decls(decls).map_err(|e| EngineError::Input(e.to_string()))?;
+    maps.model_places().map_err(|e| EngineError::Input(e.to_string()))?;
     job.maps.load(&mut maps).map_err(EngineError::Input)?;
     let arrivals = arrivals(job);
     let mut pattern = pattern(job);

@@ -152,9 +152,8 @@ pub fn map_layout(name: String, decl: &MapDecl, used: bool, table: bool) -> MapL
         let slot_bits = super::places::bits_for(rows - 1);
         return MapLayout { name, slot_bits, rows, depth_log2: None, table: false, used };
     }
-    let lru = matches!(decl.kind, MapKind::LruHash | MapKind::LruPercpuHash);
     let (depth, ways) = match table {
-        true => (hash::bucket_depth_log2(decl.max_entries, lru), hash::WAYS),
+        true => (hash::bucket_depth_log2(decl.max_entries), hash::WAYS),
         false => (hash::bank_depth_log2(decl.max_entries), 1),
     };
     let places = hash::BANKS * ways;

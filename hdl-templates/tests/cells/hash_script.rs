@@ -41,8 +41,6 @@ pub struct Shape {
     pub lru: bool,
     /// Packets remove keys so many stages after K.
     pub remove: Option<u64>,
-    /// Parameter REMOVE_FIRST.
-    pub remove_first: bool,
 }
 
 impl Shape {
@@ -96,7 +94,12 @@ impl Script {
             rng: Rng(seed),
             keys,
             recent: Vec::new(),
-            table: BucketTable::with_depth(shape.key_bytes as u32, shape.depth_log2, shape.lru),
+            table: BucketTable::with_depth(
+                shape.key_bytes as u32,
+                shape.depth_log2,
+                shape.max_entries as u32,
+                shape.lru,
+            ),
             no_room: 0,
             stages: [Item::Gap, Item::Gap, Item::Gap],
             removals: Vec::new(),
@@ -154,10 +157,9 @@ impl Script {
         let mut remove = None;
         if let Some(delay) = self.shape.remove {
             let candidate = self.rng.below(self.shape.probes);
-            // One packet does not insert and remove one key; and what an LRU table removes late it must not have replaced.
-            let apart = insert.is_none_or(|q| keys[q] != keys[candidate]);
-            let allowed = apart && !(self.shape.lru && delay > 0 && insert.is_some());
-            if allowed && self.rng.chance(40) {
+            // A packet does not do both in an LRU table. In others it may remove the very key that it inserts.
+            let both = insert.is_some_and(|q| q != candidate && keys[q] == keys[candidate]);
+            if !both && !(self.shape.lru && insert.is_some()) && self.rng.chance(40) {
                 remove = Some(candidate);
                 self.removals.push((keys[candidate], now + 2 + delay, None));
             }
@@ -196,17 +198,17 @@ impl Script {
         let item = std::mem::replace(&mut self.stages[2], Item::Gap);
         let mut expected =
             Expected { probes: vec![(false, 2, None); self.shape.probes], ..self.answer.clone() };
-        let (mut insert_en, mut touch_en, mut inserted) = (0, 0, None);
+        let (mut insert_en, mut touch_en) = (0, 0);
         match &item {
             Item::Gap => {}
             Item::Packet { keys, insert, touch, remove } => {
                 expected.valid = true;
                 insert_en = insert.map_or(0, |q| 1 << q);
                 touch_en = *touch;
-                let removes_now = self.shape.remove == Some(0)
-                    && remove.is_some_and(|r| self.table.find(&self.keys[keys[r]]).is_some());
+                let found = remove.and_then(|r| self.table.find(&self.keys[keys[r]]));
+                let inserted = self.packet_in_k(keys, *insert, *touch, &mut expected);
                 if let Some(r) = remove {
-                    let slot = self.table.find(&self.keys[keys[*r]]);
+                    let slot = found.or(inserted.filter(|_| *insert == Some(*r)));
                     let at = now + self.shape.remove.unwrap_or(0);
                     let entry = self.removals.iter_mut().find(|e| e.0 == keys[*r] && e.1 == at);
                     match slot {
@@ -214,7 +216,6 @@ impl Script {
                         None => self.removals.retain(|e| (e.0, e.1) != (keys[*r], at)),
                     }
                 }
-                inserted = self.packet_in_k(keys, *insert, *touch, removes_now, &mut expected);
             }
             Item::Token { op, flags, slot, key } => {
                 self.token_in_k(*op, *flags, *slot, *key, &mut expected)
@@ -222,7 +223,7 @@ impl Script {
         }
         let leaving = self.removals.iter().position(|(_, at, slot)| *at == now && slot.is_some());
         let leaving = leaving.and_then(|n| self.removals.swap_remove(n).2);
-        if let Some(slot) = leaving.filter(|s| Some(*s) != inserted) {
+        if let Some(slot) = leaving {
             self.table.remove(slot);
             self.done[2] += 1;
         }
@@ -236,7 +237,6 @@ impl Script {
         keys: &[usize],
         insert: Option<usize>,
         touch: u32,
-        removes_now: bool,
         expected: &mut Expected,
     ) -> Option<u32> {
         let Self { shape, table, keys: all, .. } = self;
@@ -251,7 +251,6 @@ impl Script {
         let touched: Vec<u32> =
             (0..keys.len()).filter(|r| used(*r)).filter_map(|r| found[r]).collect();
         let full = !shape.lru && table.len() == shape.max_entries;
-        let full = full && !(shape.remove_first && removes_now);
         let Some(q) = insert.filter(|q| found[*q].is_none() && !full) else {
             table.touch(&touched);
             return None;
@@ -332,7 +331,7 @@ impl Script {
             let (check, at) = (u8::from(slot.is_some()), slot.unwrap_or(0));
             line += &format!("{} {room} {check} {at:x} ", u8::from(*hit));
         }
-        let near = if self.shape.lru { 2 } else { u8::from(count + 3 >= self.shape.max_entries) };
+        let near = u8::from(count + 3 >= self.shape.max_entries);
         line += &format!("{count:x} {} {near} {no_room:x} ", u8::from(full));
         let (token, status, access, slot) = expected.token;
         line += &format!("{token} {:x} {} {slot:x} ", status as u32, u8::from(access));
@@ -351,7 +350,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Keys of which many share buckets: `count` of them, different.
 pub fn crowded_keys(shape: &Shape, count: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut rng = Rng(seed);
-    let table = BucketTable::with_depth(shape.key_bytes as u32, shape.depth_log2, false);
+    let table = BucketTable::with_depth(shape.key_bytes as u32, shape.depth_log2, 1, false);
     let crowded = |key: &[u8]| {
         let places = table.candidates(key);
         let row = |bank: usize| places[4 * bank] >> 2 & ((1 << shape.depth_log2) - 1);

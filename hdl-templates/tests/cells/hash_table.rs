@@ -20,7 +20,6 @@ const PLAIN: Shape = Shape {
     inserts: 1,
     lru: false,
     remove: None,
-    remove_first: false,
 };
 
 fn bench(
@@ -37,7 +36,6 @@ fn bench(
         ("INSERTS", format!("{}'d{}", shape.probes, shape.inserts)),
         ("LRU", bit(shape.lru)),
         ("REMOVE", bit(shape.remove.is_some())),
-        ("REMOVE_FIRST", bit(shape.remove_first)),
         ("MASKS", masks(shape.key_bytes as u32, shape.depth_log2)),
     ];
     Bench { defect, ..Bench::cell(name, "bl_hash_table", "hash_table.cpp", &params) }
@@ -95,16 +93,19 @@ fn keys_that_packets_insert() {
 fn keys_that_packets_insert_and_remove() {
     let remove = |delay| Shape { remove: Some(delay), probes: 2, ..PLAIN };
     check(&[
-        ("hash_remove", Shape { inserts: 3, remove_first: true, ..remove(0) }),
+        ("hash_remove", Shape { inserts: 3, ..remove(0) }),
         ("hash_remove_late", Shape { key_bytes: 13, depth_log2: 3, max_entries: 60, ..remove(3) }),
     ]);
 }
 
 #[test]
 fn keys_that_take_the_place_of_others() {
-    let lru = Shape { lru: true, max_entries: 64, ..PLAIN };
+    let lru = Shape { lru: true, max_entries: 40, ..PLAIN };
     check(&[
         ("hash_lru", Shape { key_bytes: 6, ..lru }),
-        ("hash_lru_remove", Shape { probes: 2, depth_log2: 1, remove: Some(0), ..lru }),
+        (
+            "hash_lru_remove",
+            Shape { probes: 2, depth_log2: 1, max_entries: 20, remove: Some(0), ..lru },
+        ),
     ]);
 }

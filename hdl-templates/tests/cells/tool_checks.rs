@@ -49,7 +49,7 @@ const SHAPES: &[(&str, &[&str])] = &[
             "LRU=1'b1 KEY_W=104",
             "REMOVE=1'b1 NUM_PROBES=2 INSERTS=2'd3",
             "LRU=1'b1 REMOVE=1'b1 NUM_PROBES=2",
-            "DEPTH_LOG2=0 MAX_ENTRIES=1 REMOVE=1'b1 REMOVE_FIRST=1'b1",
+            "DEPTH_LOG2=0 MAX_ENTRIES=1 REMOVE=1'b1",
             "KEY_W=3 DEPTH_LOG2=1 BANKS=2 WAYS=1 MAX_ENTRIES=2",
         ],
     ),

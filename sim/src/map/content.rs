@@ -1,8 +1,9 @@
 //! One map with its content: what lookup, update and delete do for each kind.
 
 use super::bloom::Bloom;
-use super::hash::HashTable;
+use super::hash::{HashTable, TableModel};
 use super::lpm::LpmTrie;
+use super::placed::Placed;
 use super::queue::Fifo;
 use super::ring::Ring;
 use super::shape::{self, Refusal};
@@ -74,7 +75,7 @@ pub struct Map {
 
 impl Map {
     /// An empty map, but for global data.
-    pub fn new(def: &MapDef) -> Result<Self, Refusal> {
+    pub fn new(def: &MapDef, model: TableModel) -> Result<Self, Refusal> {
         let mut def = def.clone();
         def.max_entries = shape::entries_as_created(&def);
         shape::check(&def)?;
@@ -93,7 +94,7 @@ impl Map {
             | MapKind::LruPercpuHash
             | MapKind::DevmapHash
             | MapKind::HashOfMaps => {
-                Content::Hash(HashTable::new(def.kind, def.flags, key_size, max_entries))
+                Content::Hash(HashTable::new(def.kind, def.flags, key_size, max_entries, model))
             }
             MapKind::LpmTrie => Content::Lpm(LpmTrie::new(key_size, max_entries)),
             MapKind::Queue => Content::Fifo(Fifo::new(false, def.value_size, max_entries)),
@@ -101,7 +102,7 @@ impl Map {
             MapKind::BloomFilter => Content::Bloom(Bloom::new(max_entries, def.extra as u32 & 15)),
             MapKind::Ringbuf => Content::Ring(Ring::new(max_entries)),
         };
-        let mut values = memory(&def).ok_or((Errno::NOMEM, "the map is too large"))?;
+        let mut values = memory(&def, &content).ok_or((Errno::NOMEM, "the map is too large"))?;
         if let Some(initial) = &def.initial {
             let n = initial.len().min(def.value_size as usize);
             values.whole_mut(0)[..n].copy_from_slice(&initial[..n]);
@@ -287,6 +288,13 @@ impl Map {
         }
     }
 
+    /// The packet is over: what the hardware evicts for it goes.
+    pub fn settle(&mut self) {
+        if let Content::Hash(table) = &mut self.content {
+            table.settle();
+        }
+    }
+
     /// The first entry at or after slot `from`.
     pub fn next_slot(&self, from: Slot) -> Option<Slot> {
         match &self.content {
@@ -312,6 +320,13 @@ impl Map {
 
     /// All entries; see [`super::MapSet::dump`].
     pub fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        if let Content::Hash(table) = &self.content {
+            if table.placed().is_some_and(Placed::is_pending) {
+                let mut settled = self.clone();
+                settled.settle();
+                return settled.dump();
+            }
+        }
         let with_value = |key: Vec<u8>, slot| (key, self.host_value(slot));
         let indexed = |i: u32| with_value(i.to_le_bytes().to_vec(), i);
         let mut entries: Vec<_> = match &self.content {
@@ -341,10 +356,11 @@ impl Map {
 }
 
 /// Memory for the values of a map.
-fn memory(def: &MapDef) -> Option<Values> {
-    match def.kind {
-        MapKind::Queue | MapKind::Stack | MapKind::BloomFilter => Values::new(0, 0),
-        MapKind::Ringbuf => Ring::memory(def.max_entries),
+fn memory(def: &MapDef, content: &Content) -> Option<Values> {
+    match content {
+        Content::Fifo(_) | Content::Bloom(_) => Values::new(0, 0),
+        Content::Ring(_) => Ring::memory(def.max_entries),
+        Content::Hash(table) => Values::new(def.value_size, table.storage()),
         // A keyed map has one slot more than entries: an update writes the new value before it frees the old one.
         _ => Values::new(def.value_size, u64::from(def.max_entries) + 1),
     }

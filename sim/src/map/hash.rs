@@ -2,6 +2,7 @@
 
 use super::flags::{self, create};
 use super::keys::KeyTable;
+use super::placed::{LruPolicy, Placed};
 use super::{check_flags, Errno, Slot};
 use beeline_ir::map::MapKind;
 
@@ -12,6 +13,36 @@ pub struct HashTable {
     max_entries: u32,
     replace: Replace,
     lru: Option<LruOrder>,
+    /// Where the hardware keeps the keys, if that is modelled; then it decides what goes.
+    placed: Option<Placed>,
+    /// Slots are those of the hardware.
+    direct: bool,
+}
+
+/// True for kinds in which a new key may take the place of another.
+pub fn is_lru(kind: MapKind) -> bool {
+    matches!(kind, MapKind::LruHash | MapKind::LruPercpuHash)
+}
+
+/// For which maps it is modelled where the hardware keeps the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableModel {
+    /// What LRU kinds evict.
+    pub lru: LruPolicy,
+    /// All kinds that programs insert into have the hardware's slots.
+    pub places: bool,
+}
+
+impl TableModel {
+    fn places(self, kind: MapKind) -> bool {
+        match kind {
+            MapKind::LruHash | MapKind::LruPercpuHash => {
+                self.places || self.lru == LruPolicy::Hardware
+            }
+            MapKind::Hash | MapKind::PercpuHash => self.places,
+            _ => false,
+        }
+    }
 }
 
 /// What an update does to an entry that exists.
@@ -28,14 +59,48 @@ enum Replace {
 
 impl HashTable {
     /// An empty table of `kind`.
-    pub fn new(kind: MapKind, flags: u32, key_size: u32, max_entries: u32) -> Self {
-        let lru = matches!(kind, MapKind::LruHash | MapKind::LruPercpuHash).then(LruOrder::new);
+    pub fn new(
+        kind: MapKind,
+        flags: u32,
+        key_size: u32,
+        max_entries: u32,
+        model: TableModel,
+    ) -> Self {
         let replace = match kind {
             MapKind::PercpuHash | MapKind::LruPercpuHash => Replace::InPlace,
+            _ if model.places => Replace::InPlace,
             _ if flags & create::NO_PREALLOC != 0 => Replace::Renew,
             _ => Replace::Swap { spare: None },
         };
-        Self { keys: KeyTable::new(key_size), max_entries, replace, lru }
+        let (lru, keys) = (is_lru(kind), KeyTable::new(key_size));
+        let placed = model.places(kind).then(|| Placed::new(key_size, max_entries, lru));
+        let order = (lru && placed.is_none()).then(LruOrder::new);
+        let direct = placed.is_some() && model.places;
+        Self { keys, max_entries, replace, lru: order, placed, direct }
+    }
+
+    /// Slots that the values need.
+    pub fn storage(&self) -> u64 {
+        // An update writes the new value before it frees the old one, and what the hardware evicts goes when the packet is over.
+        match &self.placed {
+            Some(placed) => placed.slots() as u64 + 2,
+            None => u64::from(self.max_entries) + 1,
+        }
+    }
+
+    /// Where the hardware keeps the keys.
+    pub fn placed(&self) -> Option<&Placed> {
+        self.placed.as_ref()
+    }
+
+    /// The packet is over.
+    pub fn settle(&mut self) {
+        let Some(placed) = &mut self.placed else { return };
+        if placed.is_pending() {
+            if let Some(evicted) = placed.settle() {
+                self.keys.remove(&evicted);
+            }
+        }
     }
 
     /// The slot of `key`.
@@ -50,6 +115,9 @@ impl HashTable {
         if let Some(lru) = &mut self.lru {
             lru.unlink(slot);
             lru.push(slot);
+        }
+        if let Some(placed) = &mut self.placed {
+            placed.touch(self.keys.key(slot));
         }
     }
 
@@ -80,14 +148,27 @@ impl HashTable {
             lru.unlink(old);
             lru.push(slot);
         }
+        if let Some(placed) = &mut self.placed {
+            placed.touch(key);
+        }
         Ok(slot)
     }
 
     fn create(&mut self, key: &[u8]) -> Result<Slot, Errno> {
-        if self.keys.len() >= self.max_entries as usize {
+        if self.direct {
+            return self.create_in_place(key);
+        }
+        if self.placed.as_ref().is_some_and(Placed::has_inserted) {
+            self.settle();
+        }
+        let evicts_later = self.placed.as_ref().is_some_and(Placed::evicts);
+        if self.keys.len() >= self.max_entries as usize && !evicts_later {
             let oldest = self.lru.as_ref().map(LruOrder::oldest).ok_or(Errno::TOOBIG)?;
             let evicted = self.keys.key(oldest).to_vec();
             self.remove(&evicted)?;
+        }
+        if self.placed.as_mut().is_some_and(|p| !p.insert(key)) {
+            return Err(Errno::TOOBIG);
         }
         let slot = self.keys.take_slot();
         self.keys.insert(key, slot);
@@ -97,11 +178,32 @@ impl HashTable {
         Ok(slot)
     }
 
+    /// Makes the entry at once where the hardware does: what the packet uses beside it is known.
+    fn create_in_place(&mut self, key: &[u8]) -> Result<Slot, Errno> {
+        let placed = self.placed.as_mut().ok_or(Errno::TOOBIG)?;
+        if !placed.evicts() && self.keys.len() >= self.max_entries as usize {
+            return Err(Errno::TOOBIG);
+        }
+        let new = placed.insert_now(key).ok_or(Errno::TOOBIG)?;
+        if let Some(evicted) = new.evicted {
+            self.keys.remove(&evicted);
+        }
+        self.keys.claim(new.slot);
+        self.keys.insert(key, new.slot);
+        Ok(new.slot)
+    }
+
     /// Deletes `key`.
     pub fn remove(&mut self, key: &[u8]) -> Result<(), Errno> {
         let slot = self.keys.remove(key).ok_or(Errno::NOENT)?;
         if let Some(lru) = &mut self.lru {
             lru.unlink(slot);
+        }
+        if let Some(placed) = &mut self.placed {
+            match self.direct {
+                true => placed.remove_now(slot),
+                false => placed.remove(key),
+            }
         }
         Ok(())
     }

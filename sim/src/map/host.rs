@@ -59,6 +59,7 @@ impl MapSet {
         flags: u64,
     ) -> Result<(), Errno> {
         self.may_write(map)?;
+        self.maps[map].settle();
         let m = &self.maps[map];
         if flags & flags::LOCK != 0 && !m.has_lock() {
             return Err(Errno::INVAL);
@@ -90,6 +91,7 @@ impl MapSet {
     /// As [`MapSet::delete`], and `EPERM` as [`MapSet::host_update`].
     pub fn host_delete(&mut self, map: usize, key: &[u8]) -> Result<(), Errno> {
         self.may_write(map)?;
+        self.maps[map].settle();
         self.delete(map, key)
     }
 
@@ -108,6 +110,7 @@ impl MapSet {
         }
         self.may_read(map)?;
         self.may_write(map)?;
+        self.maps[map].settle();
         let m = &mut self.maps[map];
         let locks = m.has_lock();
         if flags != 0 && !locks || key.len() != m.def.key_size as usize {

@@ -88,6 +88,16 @@ impl KeyTable {
         })
     }
 
+    /// Makes a slot of the caller's choice, that no key has, ready for one. Tables whose slots are chosen take no others.
+    pub fn claim(&mut self, slot: Slot) {
+        self.free.clear();
+        if slot >= self.used {
+            self.used = slot + 1;
+            self.keys.resize(self.used as usize * self.key_size, 0);
+            self.live.resize(self.used.div_ceil(64) as usize, 0);
+        }
+    }
+
     /// Gives back a slot that no key has.
     pub fn free_slot(&mut self, slot: Slot) {
         self.free.push(slot);

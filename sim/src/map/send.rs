@@ -13,6 +13,9 @@ impl MapSet {
         if !self.events.is_empty() {
             self.events.clear();
         }
+        if self.models_tables() {
+            self.settle();
+        }
     }
 
     /// What the packet has sent to user space, in the order of reservation, which is that of the kernel's consumer.

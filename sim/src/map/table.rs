@@ -1,8 +1,8 @@
 //! The table of keys that the hardware keeps for a map that programs insert into: the exact model of `bl_hash_table`.
 //!
 //! A key has one bucket of [`WAYS`] places in each of [`BANKS`] banks (`offload-ir/src/hash.rs`). A new key goes to the bucket with
-//! the fewest keys, of equal ones to that of the lowest bank, in its lowest free way; it never moves. In LRU kinds a key that finds all 16
-//! places taken takes one of them, by reference marks. `docs/hash-tables.md` is the specification.
+//! the fewest keys, of equal ones to that of the lowest bank, in its lowest free way; it never moves. In LRU kinds a new key takes the place of one
+//! of its 16 candidates if the map is full, by reference marks. `docs/hash-tables.md` is the specification.
 
 mod mean_field;
 
@@ -29,6 +29,7 @@ pub struct BucketTable {
     /// Reference marks by slot, in LRU tables. Those of free slots mean nothing.
     marks: Option<Vec<bool>>,
     len: usize,
+    max_entries: usize,
     no_room: u64,
 }
 
@@ -42,13 +43,13 @@ pub struct Insertion {
 }
 
 impl BucketTable {
-    /// An empty table for `max_entries` keys of `key_size` bytes; with `lru` it is never full.
+    /// An empty table for `max_entries` keys of `key_size` bytes; with `lru` it gives up keys to stay at that.
     pub fn new(key_size: u32, max_entries: u32, lru: bool) -> Self {
-        Self::with_depth(key_size, bucket_depth_log2(max_entries, lru), lru)
+        Self::with_depth(key_size, bucket_depth_log2(max_entries), max_entries, lru)
     }
 
-    /// An empty table of banks of `1 << depth_log2` buckets.
-    pub fn with_depth(key_size: u32, depth_log2: u32, lru: bool) -> Self {
+    /// As [`BucketTable::new`], with banks of `1 << depth_log2` buckets.
+    pub fn with_depth(key_size: u32, depth_log2: u32, max_entries: u32, lru: bool) -> Self {
         let (slots, key_size) = (CANDIDATES << depth_log2, key_size as usize);
         Self {
             key_size,
@@ -58,6 +59,7 @@ impl BucketTable {
             used: vec![false; slots],
             marks: lru.then(|| vec![false; slots]),
             len: 0,
+            max_entries: max_entries as usize,
             no_room: 0,
         }
     }
@@ -119,29 +121,31 @@ impl BucketTable {
         bucket.iter().copied().find(|s| !self.used[*s as usize])
     }
 
-    /// The place that a new `key` takes from another one, and whether that had its mark. Places in `kept` are not given up; the first
-    /// without mark is, else the first.
+    /// The place that a new `key` takes from another one, in LRU tables, and whether that had its mark. Places in `kept` are not given up; of
+    /// the others the first without mark is, else the first.
     fn place_to_take(&self, key: &[u8], kept: &[Slot]) -> Option<(Slot, bool)> {
         let marks = self.marks.as_ref()?;
-        let places = self.candidates(key).into_iter().filter(|s| !kept.contains(s));
+        let places = self.candidates(key).into_iter();
+        let places = places.filter(|s| self.used[*s as usize] && !kept.contains(s));
         places.map(|s| (s, marks[s as usize])).min_by_key(|(_, marked)| *marked)
     }
 
     /// What a packet does that uses the entries in `touched`, and inserts `key`, which is not in the table. `None`, and nothing
-    /// inserted, if there is no place; an LRU table has one if fewer than [`CANDIDATES`] entries are touched.
+    /// inserted, if there is no place; an LRU table has one if fewer than [`CANDIDATES`] entries are touched. Whether a table of another kind
+    /// is full is the caller's to ask.
     pub fn insert(&mut self, key: &[u8], touched: &[Slot]) -> Option<Insertion> {
         debug_assert!(self.find(key).is_none(), "a key has one place");
-        let (slot, evicts, marked) = match self.free_place(key) {
-            Some(slot) => (slot, false, false),
-            None => match self.place_to_take(key, touched) {
-                Some((slot, marked)) => (slot, true, marked),
-                None => {
-                    self.no_room += 1;
-                    self.touch(touched);
-                    return None;
-                }
-            },
+        let free = self.free_place(key);
+        let taken = match free {
+            Some(_) if self.len < self.max_entries => None,
+            _ => self.place_to_take(key, touched),
         };
+        let Some((slot, marked)) = taken.or(free.map(|slot| (slot, false))) else {
+            self.refuse();
+            self.touch(touched);
+            return None;
+        };
+        let evicts = taken.is_some();
         if marked {
             // All had been used: the others begin anew, and what else the packet uses is not noted this time.
             let places = self.candidates(key);
@@ -155,6 +159,11 @@ impl BucketTable {
         self.used[slot as usize] = true;
         self.keys[slot as usize * self.key_size..][..self.key_size].copy_from_slice(key);
         Some(Insertion { slot, evicted })
+    }
+
+    /// Counts an insertion that finds no place.
+    pub(super) fn refuse(&mut self) {
+        self.no_room += 1;
     }
 
     /// Marks entries as used, in LRU tables.
