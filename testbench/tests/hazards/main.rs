@@ -12,8 +12,9 @@ use beeline_sim::trace::Inputs;
 use beeline_sim::MapSet;
 use beeline_testbench::pacing::Pacing;
 use beeline_testbench::rtl::build;
-use beeline_testbench::rtl::model::{Beat, Meta, Model};
+use beeline_testbench::rtl::model::{Beat, Meta, Model, Stream};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Bytes of a packet: one beat.
 const LEN: usize = 64;
@@ -53,7 +54,7 @@ impl Bench {
             .collect();
         let metas: Vec<Meta> = packets.iter().map(|p| Meta::new(0, p.len() as u32, 1, 0)).collect();
         let ready: Vec<u8> = traffic.ready.iter().map(|r| u8::from(*r)).collect();
-        let rtl = model.replay(&beats, &metas, &ready).unwrap();
+        let rtl = model.replay(Arc::new(Stream { beats, metas, ready })).unwrap();
 
         let mut maps = MapSet::from_decls(self.staged.pipeline.dfg.maps.values()).unwrap();
         let inputs =

@@ -258,7 +258,7 @@ module meter (
       .wr_mask(buckets_write_mask), .wr_row(buckets_row_next)
   );
   bl_scoreboard #(
-      .WIDTH(32), .DEPTH(3), .NUM_READS(1)
+      .WIDTH(32), .DEPTH(6), .NUM_READS(1)
   ) u_buckets_changing_keys (
       .clk, .rst, .read_valid(!head_01_token), .read_key(buckets_key),
       .alone(head_01_token ? buckets_selected : buckets_near_full), .blocked(buckets_blocked),
