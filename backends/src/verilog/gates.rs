@@ -145,7 +145,10 @@ impl TopEmitter<'_> {
         let alone = match gate.kind {
             GateKind::Rows => format!("{head_token} && {own_token}"),
             GateKind::Keys if layout.is_lru(gate.map) => format!("!{head_token} || {own_token}"),
-            GateKind::Keys => format!("{head_token} ? {own_token} : {}_near_full", m.name),
+            GateKind::Keys => {
+                let near_full = Expr::signal(&format!("{}_near_full", m.name), 1);
+                format!("{head_token} ? {own_token} : {}", self.body.read(&near_full))
+            }
         };
         let may = gate.may.map_or(String::new(), |_| format!(" && {}", names.may));
         let mut ports = own(&["clk", "rst"]);

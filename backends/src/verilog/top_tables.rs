@@ -101,7 +101,7 @@ impl TopEmitter<'_> {
         ] {
             self.logic(&format!("{}_{what}", m.name), bits);
         }
-        for what in ["host_access", "host_rslot", "near_full"] {
+        for what in ["host_access", "host_rslot"] {
             let bits = if what == "host_rslot" { slot_bits } else { 1 };
             self.body.read(&Expr::signal(&format!("{}_{what}", m.name), bits));
         }
