@@ -37,6 +37,11 @@ impl MapSet {
         Ok(())
     }
 
+    /// True after [`MapSet::model_places`].
+    pub fn has_hardware_slots(&self) -> bool {
+        self.tables.places
+    }
+
     pub(super) fn models_tables(&self) -> bool {
         self.tables != TableModel::default()
     }
@@ -67,14 +72,5 @@ impl MapSet {
     /// Insertions that the hardware refused for want of a place, although the map was not full.
     pub fn no_room(&self, map: usize) -> u64 {
         self.placed(map).map_or(0, Placed::no_room)
-    }
-
-    /// Number of keys in a keyed map.
-    pub fn count(&self, map: usize) -> usize {
-        match &self.maps[map].content {
-            Content::Hash(table) => table.keys().len(),
-            Content::Lpm(trie) => trie.keys().len(),
-            _ => 0,
-        }
     }
 }

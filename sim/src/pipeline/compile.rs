@@ -88,6 +88,34 @@ impl Program {
     }
 }
 
+/// `insts`, in whose order every `map_touch` comes before the `map_insert` of its map, with what it depends on: the table knows all that a
+/// packet uses when it chooses what goes.
+fn touches_first(dfg: &Dfg, mut insts: Vec<Inst>) -> Vec<Inst> {
+    for at in 0..insts.len() {
+        let Op::MapInsert { map, .. } = dfg.insts[insts[at]].op else { continue };
+        let mut ahead: BTreeSet<Inst> = BTreeSet::new();
+        for &i in insts[at + 1..].iter().rev() {
+            let data = &dfg.insts[i];
+            let touches = matches!(data.op, Op::MapTouch { map: m, .. } if m == map);
+            if touches || ahead.contains(&i) {
+                ahead.insert(i);
+                let mut operands: Vec<Value> = data.pred.into_iter().collect();
+                data.op.for_each_arg(|v| operands.push(v));
+                ahead.extend(operands.into_iter().filter_map(|v| dfg.maker(v)));
+            }
+        }
+        if ahead.contains(&insts[at]) {
+            continue; // whether the entry is used depends on the insertion: then it is that of the key itself
+        }
+        let rest = insts.split_off(at);
+        let (first, then): (Vec<Inst>, Vec<Inst>) =
+            rest.into_iter().partition(|i| ahead.contains(i));
+        insts.extend(first);
+        insts.extend(then);
+    }
+    insts
+}
+
 struct Compiler<'a> {
     staged: &'a StagedPipeline,
     dfg: &'a Dfg,
@@ -189,27 +217,34 @@ impl<'a> Compiler<'a> {
                 ahead.extend(&self.before[*i]);
             }
         }
+        let part = |i: &Inst| match (behind.contains(i), ahead.contains(i)) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+        };
+        let [before, serial, after] =
+            [0, 1, 2].map(|n| insts.iter().copied().filter(|i| part(i) == n).collect::<Vec<_>>());
         let mut code = StageCode::default();
         // Rows are numbered in the order of execution.
-        for part in 0..3 {
-            for i in insts {
-                let its_part = match (behind.contains(i), ahead.contains(i)) {
-                    (false, _) => 0,
-                    (true, true) => 1,
-                    (true, false) => 2,
-                };
-                if its_part == part {
-                    let list = match part {
-                        0 => &mut code.before,
-                        1 => &mut code.serial,
-                        _ => &mut code.after,
-                    };
-                    self.inst(*i, list);
-                }
-            }
-        }
+        before.into_iter().for_each(|i| self.inst(i, &mut code.before));
+        let serial = touches_first(self.dfg, serial);
+        serial.iter().for_each(|i| self.inst(*i, &mut code.serial));
+        self.settle(&serial, &mut code.serial);
+        after.into_iter().for_each(|i| self.inst(i, &mut code.after));
         run.for_each(|n| self.boundary(n, &mut code.after));
         code
+    }
+
+    /// Behind all that `insts` do to the keys of maps.
+    fn settle(&self, insts: &[Inst], out: &mut Vec<Micro>) {
+        let changed = insts.iter().filter_map(|&i| match self.dfg.insts[i].op {
+            Op::MapInsert { map, .. } | Op::MapTouch { map, .. } | Op::MapRemove { map, .. } => {
+                Some(map.as_u32())
+            }
+            _ => None,
+        });
+        let changed: BTreeSet<u32> = changed.collect();
+        out.extend(changed.into_iter().map(|map| Micro::Settle { map }));
     }
 
     /// Strict mode: the stages `run`, packet by packet with all that happens at their boundaries.
@@ -217,9 +252,11 @@ impl<'a> Compiler<'a> {
         let mut code = StageCode::default();
         for n in run {
             let here = insts.iter().filter(|i| self.staged.stage_of[**i].index() == n);
-            here.for_each(|i| self.inst(*i, &mut code.serial));
+            let here = touches_first(self.dfg, here.copied().collect());
+            here.into_iter().for_each(|i| self.inst(i, &mut code.serial));
             self.boundary(n, &mut code.serial);
         }
+        self.settle(insts, &mut code.serial);
         code
     }
 

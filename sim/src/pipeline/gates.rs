@@ -163,6 +163,7 @@ pub(super) struct Gates {
     counters: Vec<Counter>,
     /// For each table.
     names: Vec<Names>,
+    true_slots: bool,
     /// For each map, cycles in which a packet was held.
     stalls: Vec<u64>,
     /// For each packet, the cycles in which it moved on from the stations.
@@ -178,7 +179,7 @@ struct Scoreboard {
     writes: VecDeque<u64>,
 }
 
-/// The simulator's map model gives a slot that has become free to the next entry. Here every entry has a name of its own.
+/// A map model with slots of its own gives one that has become free to the next entry. Here every entry has a name of its own.
 #[derive(Default)]
 struct Names {
     /// Name of the entry in each slot, if it is not the slot's number.
@@ -216,8 +217,8 @@ struct Counter {
 }
 
 impl Gates {
-    /// Before a run; `entries` says how many entries a map has.
-    pub fn new(plan: &Plan, entries: impl Fn(MapId) -> usize) -> Self {
+    /// Before a run; `entries` says how many entries a map has. `true_slots`: entries have the hardware's slots.
+    pub fn new(plan: &Plan, entries: impl Fn(MapId) -> usize, true_slots: bool) -> Self {
         let counter =
             |t: &TablePlan| Counter { count: entries(t.map) as i64, ..Default::default() };
         Self {
@@ -228,6 +229,7 @@ impl Gates {
             stalls: if plan.is_empty() { Vec::new() } else { vec![0; plan.maps] },
             fired: Vec::new(),
             plan: plan.clone(),
+            true_slots,
         }
     }
 
@@ -274,7 +276,11 @@ impl Gates {
     /// Puts names in place of the entries of `ticket`.
     fn rename(&mut self, ticket: &mut [u64]) {
         for (table, names) in self.plan.tables.iter().zip(&mut self.names) {
-            names.make(ticket[table.ticket]);
+            // What is removed where the keys are looked up is gone for the next packet, and its slot is the next entry's. If it is removed
+            // later, an entry that comes after has another slot, or all changes of the row have been made.
+            if !self.true_slots || table.remove > table.insert {
+                names.make(ticket[table.ticket]);
+            }
         }
         for gate in &self.plan.gates {
             if let Rule::Rows { table: Some(table) } = gate.rule {

@@ -152,7 +152,8 @@ impl PipelineSim {
         let mut run = Run { departures: Vec::with_capacity(arrivals.len()), ..Run::default() };
         run.arena.reserve(arrivals.iter().map(|a| a.bytes.len()).sum());
         let shape = &self.program.shape;
-        let gates = Gates::new(&shape.gates, |map| maps.entries(map.as_u32() as usize));
+        let true_slots = maps.has_hardware_slots();
+        let gates = Gates::new(&shape.gates, |map| maps.entries(map.as_u32() as usize), true_slots);
         let mut clockwork = Clockwork::new(shape, gates);
         let mut ticket = Vec::new();
         for batch in arrivals.chunks(LANES) {

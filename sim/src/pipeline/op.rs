@@ -156,6 +156,10 @@ pub(super) enum Micro {
         map: u32,
         entry: Row,
     },
+    /// The packet has done to the map's keys what it does.
+    Settle {
+        map: u32,
+    },
     /// Strict mode: two values that a packet carries must be equal.
     Agree {
         a: Row,

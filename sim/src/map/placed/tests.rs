@@ -111,7 +111,7 @@ fn a_packet_still_finds_what_its_insertion_evicts() {
     assert_eq!(maps.get(0, &key(1)), Some(&[1; 4][..]));
     assert_eq!(maps.dump(0), [(key(2).to_vec(), vec![2; 4])], "at the end it is gone");
     maps.start_packet();
-    assert_eq!((maps.get(0, &key(1)), maps.count(0)), (None, 1));
+    assert_eq!((maps.get(0, &key(1)), maps.entries(0)), (None, 1));
 }
 
 #[test]
@@ -122,13 +122,13 @@ fn other_kinds_give_e2big_at_max_entries_and_not_before() {
         maps.start_packet();
     }
     assert_eq!(maps.update(0, &key(1000), &[0; 4], flags::ANY), Err(Errno::TOOBIG));
-    assert_eq!((maps.insert_key(0, &key(1001)), maps.no_room(0), maps.count(0)), (None, 0, 1000));
+    assert_eq!((maps.insert_key(0, &key(1001)), maps.no_room(0), maps.entries(0)), (None, 0, 1000));
     let slot = maps.slot_of(0, &key(7)).unwrap();
     assert_eq!(maps.hardware_slot(0, &key(7)), Some(slot));
     maps.remove_slot(0, slot);
     maps.update(0, &key(8), &[8; 4], flags::EXIST).unwrap();
     // Its place is free again, and the key goes where it was: it is still the best.
-    assert_eq!((maps.insert_key(0, &key(7)), maps.count(0)), (Some(slot), 1000));
+    assert_eq!((maps.insert_key(0, &key(7)), maps.entries(0)), (Some(slot), 1000));
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Frame {
                     maps.touch(*map as usize, (entry - 1) as Slot);
                 }
             }
+            Micro::Settle { map } => maps.settle_map(*map as usize),
             Micro::Input { dst, input } => {
                 let kept = self.rows[*dst as usize];
                 self.input(*dst, *input);
