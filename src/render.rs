@@ -86,10 +86,27 @@ pub(crate) fn run_json(job: &Job<'_>, record: &Record) {
     }
     let actions: Map<String, Value> =
         action_counts(record).into_iter().map(|(a, n)| (a.to_string(), n.into())).collect();
-    println!(
-        "{}",
-        json!({ "type": "summary", "packets": record.packets.len(), "actions": actions })
-    );
+    let mut summary =
+        json!({ "type": "summary", "packets": record.packets.len(), "actions": actions });
+    if record.stalls.is_some() {
+        summary["stall_cycles"] = stalls_json(program, record);
+    }
+    println!("{summary}");
+}
+
+/// Cycles in which packets waited for a map, by name; of maps for which none waited too.
+fn stalls_json(program: &Program, record: &Record) -> Value {
+    let stalls = record.stalls.iter().flatten();
+    let named = program.maps.iter().zip(stalls).map(|(m, n)| (m.name.clone(), (*n).into()));
+    Value::Object(named.collect())
+}
+
+/// The same for people: a line for each map for which packets waited.
+fn print_stalls(program: &Program, record: &Record) {
+    let stalls = program.maps.iter().zip(record.stalls.iter().flatten());
+    for (map, cycles) in stalls.filter(|(_, n)| **n > 0) {
+        println!("  packets waited for map {}: {cycles} cycles", map.name);
+    }
 }
 
 /// The program's maps, then the inner maps that the map file makes.
@@ -124,6 +141,7 @@ pub(crate) fn run_text(job: &Job<'_>, record: &Record) {
             n => println!("  events in {}: {n}", def.name),
         }
     }
+    print_stalls(program, record);
     for (def, entries) in all_maps(job).zip(&record.maps) {
         if entries.is_empty() {
             continue;
@@ -229,6 +247,10 @@ pub(crate) fn equiv_text(c: &Compared<'_>) {
             eprintln!("{engine}: {text}");
         }
     }
+    // Engines with a clock agree on this.
+    if let Some((_, record)) = c.report.records.iter().find(|(_, r)| r.stalls.is_some()) {
+        print_stalls(c.program, record);
+    }
     for (engine, notice) in c.report.notices() {
         eprintln!("notice: {engine}: {notice}");
     }
@@ -250,6 +272,9 @@ pub(crate) fn equiv_json(c: &Compared<'_>) {
         "equal": c.report.is_equal(),
         "engines": engines,
     });
+    if let Some((_, record)) = c.report.records.iter().find(|(_, r)| r.stalls.is_some()) {
+        object["stall_cycles"] = stalls_json(c.program, record);
+    }
     let notes: Map<String, Value> = c
         .report
         .engines
@@ -331,6 +356,7 @@ pub(crate) struct Estimated<'a> {
     pub(crate) program: &'a Program,
     pub(crate) compiled: &'a Compiled,
     pub(crate) rates: Rates,
+    pub(crate) record: &'a Record,
     pub(crate) area: Area,
 }
 
@@ -343,14 +369,6 @@ fn rounded(x: f64, digits: i32) -> f64 {
 pub(crate) fn estimate_json(e: &Estimated<'_>) {
     let (r, a) = (&e.rates, &e.area);
     let Spread { min, median, max } = r.latency;
-    // The stages of this version never stall: no program of this version has a window that would need it.
-    let stalls: Map<String, Value> = e
-        .compiled
-        .staged
-        .value_ports
-        .iter()
-        .map(|p| (e.compiled.staged.pipeline.dfg.maps[p.map].name.clone(), 0.into()))
-        .collect();
     let object = json!({
         "target": "verilog",
         "program": e.program.name,
@@ -364,7 +382,7 @@ pub(crate) fn estimate_json(e: &Estimated<'_>) {
         "mpps": rounded(r.mpps, 3),
         "gbps": rounded(r.gbps, 3),
         "line_rate_mpps": rounded(r.line_rate_mpps, 3),
-        "stall_cycles": stalls,
+        "stall_cycles": stalls_json(e.program, e.record),
         "lut": a.lut,
         "ff": a.ff,
         "bram36": a.bram36,
@@ -387,5 +405,6 @@ pub(crate) fn estimate_text(e: &Estimated<'_>) {
     println!("  cycles/packet    {:>10.3}", r.cycles_per_packet);
     println!("  throughput       {:>10.1} Mpps, {:.1} Gb/s on the wire", r.mpps, r.gbps);
     println!("  100G line rate   {:>10.1} Mpps for these packets", r.line_rate_mpps);
+    print_stalls(e.program, e.record);
     println!("  area ({})     {} LUT, {} FF, {} BRAM36", a.source, a.lut, a.ff, a.bram36);
 }

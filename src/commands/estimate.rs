@@ -44,8 +44,8 @@ pub(super) fn estimate(args: &Estimate) -> Result<(), Failure> {
         false => area::model(&compiled),
     };
     let rates = rates::rates(&trace, &record, options.target.clock_mhz);
-    let estimate =
-        render::Estimated { program: verified.program(), compiled: &compiled, rates, area };
+    let (program, record) = (verified.program(), &record);
+    let estimate = render::Estimated { program, compiled: &compiled, rates, record, area };
     match args.json {
         true => render::estimate_json(&estimate),
         false => render::estimate_text(&estimate),

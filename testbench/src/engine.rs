@@ -120,6 +120,8 @@ pub struct Record {
     pub maps: Vec<Vec<Entry>>,
     /// Cycles from the first beat offered to the last packet gone, for engines with a clock.
     pub cycles: Option<u64>,
+    /// Cycles in which packets waited for each map, for engines that tell.
+    pub stalls: Option<Vec<u64>>,
     /// What of this must not be compared.
     pub unseen: Unseen,
 }

@@ -47,6 +47,15 @@ pub enum Mismatch {
         /// The engine's.
         right: (u64, u64),
     },
+    /// In the cycles in which packets waited for a map.
+    Stalls {
+        /// Name of the map.
+        map: String,
+        /// The reference's.
+        left: u64,
+        /// The engine's.
+        right: u64,
+    },
 }
 
 impl Divergence {
@@ -72,6 +81,9 @@ impl fmt::Display for Mismatch {
                 "packet {index}: enters in cycle {} and leaves in {} against {} and {}",
                 left.0, left.1, right.0, right.1
             ),
+            Mismatch::Stalls { map, left, right } => {
+                write!(f, "packets wait {left} cycles for map {map} against {right}")
+            }
         }
     }
 }
@@ -222,7 +234,8 @@ fn judge(
     }
     let clocked = earlier.iter().find(|(_, r)| r.cycles.is_some() && record.cycles.is_some());
     if let Some((other, timed)) = clocked {
-        if let Some(what) = compare_cycles(&timed.packets, &record.packets, job) {
+        let cycles = compare_cycles(&timed.packets, &record.packets, job);
+        if let Some(what) = cycles.or_else(|| compare_stalls(timed, record, job)) {
             return diverged(*other, what);
         }
     }
@@ -326,6 +339,12 @@ fn compare_cycles(
         }
         _ => None,
     })
+}
+
+fn compare_stalls(left: &Record, right: &Record, job: &Job<'_>) -> Option<Mismatch> {
+    let pairs = left.stalls.iter().flatten().zip(right.stalls.iter().flatten());
+    let (n, (left, right)) = pairs.enumerate().find(|(_, (l, r))| l != r)?;
+    Some(Mismatch::Stalls { map: job.map_name(n).to_string(), left: *left, right: *right })
 }
 
 /// The bytes of a packet around a difference, for people: offset, then 16 bytes a line.

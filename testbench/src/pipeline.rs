@@ -52,8 +52,11 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
             }
         })
         .collect();
+    let mut stalls = run.stalls.maps.clone();
+    stalls.resize(maps.len(), 0); // without gates there is nothing to count
     let maps = (0..maps.len()).map(|m| maps.dump(m)).collect();
-    Ok(Record { packets, maps, cycles: Some(run.cycles), ..Record::default() })
+    let (cycles, stalls) = (Some(run.cycles), Some(stalls));
+    Ok(Record { packets, maps, cycles, stalls, ..Record::default() })
 }
 
 /// The pattern that `job` asks for.
