@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const LATENCY: usize = 2;
 
 /// Operations whose stages are tied together.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     /// All lookups of a table; insertions and touches `LATENCY` later.
     Keys(MapId),
@@ -102,6 +102,12 @@ pub fn stage_at_random(
     staged.gates.iter().all(stands_well).then_some(staged)
 }
 
+/// True if changes of the map's values must happen where its rows are there.
+fn has_atomic(p: &Pipeline, map: MapId) -> bool {
+    let atomic = |i: &Inst| matches!(p.dfg.insts[*i].op, Op::MapAtomic { map: m, .. } if m == map);
+    p.order.iter().any(atomic)
+}
+
 /// The smallest stages that respect all dependences and a random delay of each group.
 fn stages(p: &Pipeline, rng: &mut Rng, may: &BTreeMap<(MapId, bool), Value>) -> Stages {
     let dfg = &p.dfg;
@@ -109,7 +115,9 @@ fn stages(p: &Pipeline, rng: &mut Rng, may: &BTreeMap<(MapId, bool), Value>) -> 
     let slow: BTreeMap<Group, usize> = stages
         .keys()
         .map(|g| match g {
+            Group::Single(i) if matches!(dfg.insts[*i].op, Op::Input(_)) => (*g, 0),
             Group::Single(_) => (*g, usize::from(rng.below(6) == 0)),
+            Group::Commit(map) if has_atomic(p, *map) => (*g, 0),
             Group::Keys(_) | Group::Rows(_) => (*g, rng.below(3) as usize),
             Group::Removal(_) | Group::Commit(_) => {
                 (*g, rng.below(2) as usize * rng.below(6) as usize)
@@ -150,6 +158,10 @@ fn stages(p: &Pipeline, rng: &mut Rng, may: &BTreeMap<(MapId, bool), Value>) -> 
                 | Op::MapAtomic { map, entry, .. } => {
                     let condition = may.get(&(*map, true)).map_or(0, value);
                     raise(Group::Rows(*map), value(entry).max(condition).max(1));
+                    if has_atomic(p, *map) {
+                        let commit = stages[&Group::Commit(*map)];
+                        raise(Group::Rows(*map), commit.saturating_sub(1));
+                    }
                     raise(
                         Group::Commit(*map),
                         stages[&Group::Rows(*map)] + 1 + slow[&Group::Commit(*map)],
@@ -166,6 +178,7 @@ fn stages(p: &Pipeline, rng: &mut Rng, may: &BTreeMap<(MapId, bool), Value>) -> 
         if next == stages {
             return stages;
         }
+        assert!(next.values().all(|s| *s < 100), "no stages for\n{p}\n{next:?}");
         stages = next;
     }
 }
@@ -195,6 +208,11 @@ fn ports(staged: &mut StagedPipeline, stages: &Stages) {
                 rows: None,
                 accesses: vec![inst],
             }),
+        }
+    }
+    for port in &mut staged.value_ports {
+        if !port.accesses.iter().any(|&i| dfg.insts[i].op.has_effect()) {
+            port.commit = Stage::new(port.issue.index() + 1);
         }
     }
 }
@@ -269,7 +287,10 @@ fn boundaries(staged: &StagedPipeline, stages: &Stages) -> Vec<Boundary> {
         p.dfg.insts[inst].op.for_each_arg(|v| used(v, stage));
         p.dfg.insts[inst].pred.into_iter().for_each(|v| used(v, stage));
     }
-    staged.value_ports.iter().for_each(|v| used(v.entry, v.issue.index()));
+    for port in &staged.value_ports {
+        let writes = port.accesses.iter().any(|i| p.dfg.insts[*i].op.has_effect());
+        used(port.entry, port.slot_until(&staged.value_ports, 1, writes).index());
+    }
     for gate in &staged.gates {
         gate.may.into_iter().for_each(|v| used(v, gate.commit.index()));
     }
@@ -282,5 +303,15 @@ fn boundaries(staged: &StagedPipeline, stages: &Stages) -> Vec<Boundary> {
         });
         live.map(|(v, _)| *v).collect()
     };
-    (0..n).map(|stage| Boundary { values: live(stage), bytes: (0..16).collect() }).collect()
+    let bytes = |stage: usize| {
+        let mut bytes: Vec<i32> = Vec::new();
+        for &inst in p.order.iter().filter(|&&i| staged.stage_of[i].index() > stage) {
+            if let Op::PktLoad { bounds, .. } = p.dfg.insts[inst].op {
+                bytes.extend(bounds.as_constant().map(|c| c as i32));
+            }
+        }
+        bytes.sort_unstable();
+        bytes
+    };
+    (0..n).map(|stage| Boundary { values: live(stage), bytes: bytes(stage) }).collect()
 }

@@ -76,12 +76,13 @@ impl Shape {
         t += "v63 = map_lookup.m1 (v62) v64 = map_load.i64 m1 v63 + v0 [0] v65 = mul.i64 v64, v6 v66 = add.i64 v65, v44\n";
         writeln!(t, "v67 = mul.i64 {sum}, v7 v68 = add.i64 v67, v45 v69 = xor.i64 v68, v66")
             .unwrap();
-        t += "map_store m1 v63 + v0 [0], v69 if v42\n";
-        if self.atomic {
-            t += "v70 = atomic_add.i64 m1 v63 + v5 [8], v44\n";
-        } else {
-            t += "v70 = const.i64 1\n";
-        }
+        t += match self.atomic {
+            // All within the stage in which the row is there.
+            true => {
+                "map_store m1 v63 + v0 [0], v44 if v42 v70 = atomic_add.i64 m1 v63 + v5 [8], v44\n"
+            }
+            false => "map_store m1 v63 + v0 [0], v69 if v42 v70 = const.i64 1\n",
+        };
         writeln!(t, "map_store m0 {entry} + v0 [0], v68 if {stored}").unwrap();
         if self.remove {
             writeln!(t, "map_remove m0 v{gone} if v41").unwrap();
@@ -152,13 +153,15 @@ fn check(seed: u64, seen: &mut Seen) {
     let arrivals = arrivals(&packets);
     let mut strict_maps = maps.clone();
     let mut traffic = Gaps(Rng(seed), seed % 4);
-    let mut sim = PipelineSim::with(Program::compile(&staged, false));
+    let staged = validate_staged(staged).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let mut sim = PipelineSim::new(&staged);
     let run = sim.run(&arrivals, &mut maps, &mut traffic).unwrap();
     let mut traffic = Gaps(Rng(seed), seed % 4);
-    let mut sim = PipelineSim::with(Program::compile(&staged, true));
+    let mut sim = PipelineSim::strict(&staged);
     let strict = sim.run(&arrivals, &mut strict_maps, &mut traffic).unwrap();
     assert_eq!((&run.departures, &run.stalls), (&strict.departures, &strict.stalls), "seed {seed}");
     let mut exec = PipelineExec::new(&validate_pipeline(p).unwrap_or_else(|e| panic!("{e}")));
+    let staged = &*staged;
     for (n, arrival) in arrivals.iter().enumerate() {
         let mut packet = Packet::with(arrival.bytes).unwrap();
         let exit = exec.run(&arrival.inputs, &mut packet, &mut expected_maps).unwrap();
@@ -168,7 +171,7 @@ fn check(seed: u64, seen: &mut Seen) {
     }
     assert_eq!(compare_maps(&expected_maps, &maps), None, "seed {seed}\n{staged}");
     assert_eq!(compare_maps(&expected_maps, &strict_maps), None, "seed {seed}");
-    compare_with_machine(seed, &staged, &packets, keys, rows, &run, &maps);
+    compare_with_machine(seed, staged, &packets, keys, rows, &run, &maps);
     (0..2).for_each(|m| seen.stalls[m] += run.stalls.maps.get(m).copied().unwrap_or(0));
 }
 
