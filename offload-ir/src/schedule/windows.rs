@@ -271,7 +271,8 @@ pub(super) fn gates(
             kind: w.kind,
             stage: Stage::from_u32(stage as u32),
             commit: Stage::from_u32(commit as u32),
-            depth: (commit - stage - 1) as u32 + if inside { 4 } else { 0 },
+            // As many packets are under way as there are stages from the gate to the change, one of which is just being let go.
+            depth: (commit - stage) as u32 + if inside { 4 } else { 0 },
             reads,
             write: w.write,
             may: w.may,

@@ -65,7 +65,7 @@
 //!   a gate has been answered before it, so no gate stands before a stage between the one in which a key is presented or a row is requested
 //!   (excluded) and the one in which the entry or the row is there (included).
 //! - **S12** A window between a row (a lookup's answer) and a later change has a gate; gates ascend by stage; what they compare and `may` exist in
-//!   their stage; their depth is at least the number of stages strictly between them and the change.
+//!   their stage; their depth is at least 1 (with less than the distance to the change, packets that have nothing to do with each other wait).
 
 mod faults;
 mod function;
