@@ -1,11 +1,13 @@
 //! Exclusive accesses to the same bytes of one entry become one access.
 
 use super::{accessed, Sharing};
+use crate::analysis::known::ValueFacts;
 use crate::entities::{Inst, MapId, Value};
 use crate::function::Verdict;
 use crate::if_convert::BoolFn;
 use crate::op::{AtomicOp, Op};
 use crate::schedule::deps::ValueAccess;
+use crate::state::differ;
 use crate::{Dfg, Ty};
 use cranelift_entity::EntitySet;
 use std::collections::{BTreeMap, HashMap};
@@ -39,26 +41,24 @@ impl Sharing {
         }
     }
 
-    /// Accesses by map, in program order, of maps that are written and accessed at one slot only. (Two slots could be the same one.)
+    /// Accesses by map and slot, in program order, of slots that are written and that no other slot of the map can be.
     fn written_entries(&mut self) -> Vec<Vec<Guarded>> {
-        let mut groups: BTreeMap<MapId, (Value, Vec<Guarded>)> = BTreeMap::new();
-        let mut several: Vec<MapId> = Vec::new();
+        let mut groups: BTreeMap<(MapId, Value), Vec<Guarded>> = BTreeMap::new();
         for inst in self.e.order.clone() {
             let Some((map, entry)) = accessed(&self.e.dfg.insts[inst].op) else { continue };
             let Some((_, access)) = ValueAccess::of(&self.e.dfg, inst) else { continue };
             let when = self.when(inst);
-            let guarded = Guarded { access, when };
             let entry = self.slot_entry(map, entry);
-            let (known, list) = groups.entry(map).or_insert_with(|| (entry, Vec::new()));
-            if *known != entry {
-                several.push(map);
-            }
-            list.push(guarded);
+            groups.entry((map, entry)).or_default().push(Guarded { access, when });
         }
-        groups.retain(|map, (_, list)| {
-            !several.contains(map) && list.iter().any(|a| a.access.writes)
+        let facts = ValueFacts::of_order(&self.e.dfg, &self.e.order);
+        let slots: Vec<(MapId, Value)> = groups.keys().copied().collect();
+        groups.retain(|&(map, entry), list| {
+            let mut others = slots.iter().filter(|s| s.0 == map && s.1 != entry);
+            list.iter().any(|a| a.access.writes)
+                && others.all(|s| differ(&self.e.dfg, &facts, entry, s.1))
         });
-        groups.into_values().map(|(_, list)| list).collect()
+        groups.into_values().collect()
     }
 
     /// A load at a constant offset that only stores on other paths precede reads what the entry held

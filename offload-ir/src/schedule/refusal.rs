@@ -19,7 +19,7 @@ pub(super) fn explain(
 ) -> Vec<Diagnostic> {
     match why {
         Infeasible::TooSlow(_) => too_slow(p, model, target),
-        Infeasible::Cycle(tasks) => match late_keys(p, model, &tasks) {
+        Infeasible::Cycle(tasks) => match late_keys(p, model, target, &tasks) {
             Some(d) => vec![d],
             None => vec![long_update(p, model, target, &tasks)],
         },
@@ -55,7 +55,12 @@ fn too_slow(p: &Pipeline, model: &Model, target: &TargetDesc) -> Vec<Diagnostic>
 }
 
 /// The diagnostic for a map whose keys cannot be looked up or inserted in one stage, if that is part of the contradiction.
-fn late_keys(p: &Pipeline, model: &Model, tasks: &[Task]) -> Option<Diagnostic> {
+fn late_keys(
+    p: &Pipeline,
+    model: &Model,
+    target: &TargetDesc,
+    tasks: &[Task],
+) -> Option<Diagnostic> {
     let keys = model.keys.iter().find(|k| tasks.contains(&k.probe) || tasks.contains(&k.answer))?;
     let name = &p.dfg.maps[keys.map].name;
     let is_key_op = |i: &Inst| {
@@ -66,11 +71,14 @@ fn late_keys(p: &Pipeline, model: &Model, tasks: &[Task]) -> Option<Diagnostic> 
     };
     let at = p.order.iter().copied().filter(is_key_op).next_back().map(|i| place(p, i));
     let message = format!(
-        "a key of map `{name}`, or whether it is looked up or inserted, depends on what was read from an entry of the same map"
+        "a key of map `{name}`, or whether it is looked up or inserted, takes longer than a clock to know, or depends on what was read from the same map"
     );
     let d = Diagnostic::error("BL0612", message).at(at.unwrap_or_default());
     let d = d.note("all keys of a map that packets change are looked up at one time, and inserted when the answer is there");
-    Some(d.help("keep what decides about keys in a map of its own"))
+    Some(match slower_clock(&model.problem, target) {
+        Some(mhz) => d.help(format!("it fits at {mhz} MHz (--clock-mhz {mhz})")),
+        None => d.help("keep what decides about keys in a map of its own"),
+    })
 }
 
 /// The diagnostic for a read-modify-write that needs more than its stage; `tasks` contradict each other.

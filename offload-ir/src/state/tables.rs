@@ -419,6 +419,8 @@ impl Walk {
     /// and depends as little as possible on anything else.
     fn miss(&mut self, happens: BoolFn, null: BoolFn) -> BoolFn {
         let on_miss = self.given(happens, null);
+        // The answer comes late: it is joined to what is known before.
+        self.value_of_both(on_miss, null);
         self.and(on_miss, null)
     }
 
@@ -595,7 +597,7 @@ impl Walk {
         for u in 0..self.table(map).puts.len() {
             let Put { probe, miss, .. } = self.table(map).puts[u];
             let before = by_probe.get(&probe).copied().unwrap_or(BoolFn::FALSE);
-            let either = self.or(before, miss);
+            let either = self.either(before, miss);
             if either != BoolFn::FALSE {
                 by_probe.insert(probe, either);
             }
@@ -609,7 +611,7 @@ impl Walk {
             chosen = Some(match chosen {
                 None => (miss, entry, key),
                 Some((when, other_entry, other_key)) => {
-                    let either = self.or(when, miss);
+                    let either = self.either(when, miss);
                     let this = self.given(miss, either);
                     let entry = self.choose(this, entry, other_entry);
                     let key = key

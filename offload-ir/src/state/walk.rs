@@ -296,6 +296,17 @@ impl Walk {
         }
     }
 
+    /// `f | g`, with a value made of the values of the two.
+    pub fn either(&mut self, f: BoolFn, g: BoolFn) -> BoolFn {
+        let either = self.or(f, g);
+        if !either.is_const() && either != f && either != g && self.e.known(either).is_none() {
+            let terms = vec![self.value(f), self.value(g)];
+            let v = self.e.any(terms);
+            self.e.remember(either, v);
+        }
+        either
+    }
+
     /// `when ? if_true : if_false`
     pub fn choose(&mut self, when: BoolFn, if_true: Value, if_false: Value) -> Value {
         if self.e.conditions.bdd.has_unknown(when) {
