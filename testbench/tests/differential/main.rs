@@ -42,7 +42,7 @@ fn case(profile: &str, seed: u64) -> Case {
 impl Profile {
     /// How much is tried to make a failing case small: nothing where one attempt takes seconds.
     fn attempts(&self) -> usize {
-        let usual = if self.name == "small" { 0 } else { 6000 };
+        let usual = if self.programs < 100 { 0 } else { 6000 };
         number("BEELINE_FUZZ_SHRINK").unwrap_or(usual) as usize
     }
 }
@@ -160,6 +160,12 @@ fn full_programs() {
 fn small_programs_as_hardware() {
     let must = (Reached::Hardware, 80);
     run(&Profile { name: "small", programs: 10, must }, rtl::judge_by_rtl);
+}
+
+#[test]
+fn stateful_programs_as_hardware() {
+    let must = (Reached::Hardware, 60);
+    run(&Profile { name: "stateful", programs: 10, must }, rtl::judge_by_rtl);
 }
 
 #[test]

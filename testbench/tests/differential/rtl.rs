@@ -11,6 +11,9 @@ use beeline_testbench::map_file::MapFile;
 use beeline_testbench::pacing::Pacing;
 use beeline_testbench::tail_calls::TailCalls;
 
+/// What is compared. (The kernel has tests of its own: it cannot run as any CPU.)
+const ENGINES: [EngineKind; 3] = [EngineKind::Interp, EngineKind::Pipeline, EngineKind::Rtl];
+
 /// Gaps and back-pressure that each program meets.
 const PACINGS: [Pacing; 4] =
     [Pacing::FullRate, Pacing::Random(1), Pacing::Random(2), Pacing::Random(3)];
@@ -45,7 +48,7 @@ pub fn judge_by_rtl(case: &Case) -> Option<Finding> {
             surroundings,
             pacing,
         };
-        for (engine, status) in equiv(&EngineKind::ALL, &job).engines {
+        for (engine, status) in equiv(&ENGINES, &job).engines {
             match status {
                 Status::Reference | Status::Equal => {}
                 Status::Skipped(why) => {
