@@ -9,7 +9,7 @@ use crate::interp::{inputs, prepare};
 use beeline_frontend::insn::{Insn, Pc};
 use beeline_ir::diagnostic::Place;
 use beeline_ir::validate::{check_function, validate_function, validate_pipeline};
-use beeline_ir::Function;
+use beeline_ir::{Function, Pipeline};
 use beeline_sim::exec::{FunctionExec, PipelineExec};
 use beeline_sim::interp::{TraceStep, Written};
 use beeline_sim::outcome::Difference;
@@ -161,9 +161,17 @@ fn first_wrong_form(job: &Job<'_>, position: usize) -> Option<String> {
             "the function that was compiled, though a new run of the passes is right".into(),
         );
     }
-    let pipeline = validate_pipeline(flow::predicated(&hardware.function).ok()?).ok()?;
-    if !agrees(&short, &expected, &mut PipelineExec::new(&pipeline)) {
-        return Some("the predicated pipeline (if-conversion, port sharing)".into());
+    let mut wrong = None;
+    let mut observer = |name: &str, pipeline: &Pipeline| {
+        let valid = || validate_pipeline(pipeline.clone()).ok();
+        let is_wrong = |valid| !agrees(&short, &expected, &mut PipelineExec::new(&valid));
+        if wrong.is_none() && valid().is_some_and(is_wrong) {
+            wrong = Some(format!("the predicated pipeline after `{name}`"));
+        }
+    };
+    flow::predicated_with(&hardware.function, &mut observer).ok()?;
+    if wrong.is_some() {
+        return wrong;
     }
     let staged = engine::run(EngineKind::Pipeline, &short).ok()?;
     Some(match compare_records(&expected, &staged, &short) {

@@ -120,9 +120,23 @@ pub fn optimised(
 /// # Errors
 /// As [`compile`].
 pub fn predicated(function: &Function) -> Result<Pipeline, CompileError> {
+    predicated_with(function, &mut |_, _| {})
+}
+
+/// As [`predicated`]; `observer` sees the pipeline after each step, under its name.
+///
+/// # Errors
+/// As [`compile`].
+pub fn predicated_with(
+    function: &Function,
+    observer: &mut dyn FnMut(&str, &Pipeline),
+) -> Result<Pipeline, CompileError> {
     let mut pipeline = if_convert(function)?;
+    observer("if_convert", &pipeline);
     lower_state(&mut pipeline)?;
+    observer("lower_state", &pipeline);
     share_ports(&mut pipeline)?;
+    observer("share_ports", &pipeline);
     Ok(pipeline)
 }
 

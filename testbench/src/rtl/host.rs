@@ -9,6 +9,7 @@ const PRESENT: u32 = 0x0014;
 const STATUS: u32 = 0x0018;
 const MAP_INFO: u32 = 0x0080;
 const MAP_SLOTS: u32 = 0x0090;
+const STALLS: u32 = 0x00a0;
 const KEY: u32 = 0x0100;
 const VALUE: u32 = 0x1000;
 
@@ -71,6 +72,16 @@ pub fn update(model: &mut Model, map: u32, key: &[u8], value: &[u8]) -> Result<i
     model.write(MAP, map)?;
     request(model, UPDATE)?;
     Ok(model.read(STATUS)? as i32)
+}
+
+/// Cycles in which packets waited for `map`.
+///
+/// # Errors
+/// If the design does not answer.
+pub fn stalls(model: &mut Model, map: u32) -> Result<u64, ModelError> {
+    model.write(MAP, map)?;
+    let low = model.read(STALLS)?; // takes the high word with it
+    Ok(u64::from(model.read(STALLS + 4)?) << 32 | u64::from(low))
 }
 
 /// Writes `slot` to slot number `number` of `map`.

@@ -73,6 +73,12 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let packets = packets(&run)?;
     let hardware = job.hardware()?;
     let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
+    let stalls = (0..decls.len())
+        .map(|n| match prepared.used[n] {
+            true => host::stalls(&mut prepared.model, n as u32).map_err(internal),
+            false => Ok(0),
+        })
+        .collect::<Result<_, _>>()?;
     let maps = decls
         .iter()
         .enumerate()
@@ -84,7 +90,8 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
             }
         })
         .collect::<Result<_, _>>()?;
-    Ok(Record { packets, maps, cycles: Some(run.cycles), ..Record::default() })
+    let (cycles, stalls) = (Some(run.cycles), Some(stalls));
+    Ok(Record { packets, maps, cycles, stalls, ..Record::default() })
 }
 
 fn internal(e: model::ModelError) -> EngineError {
