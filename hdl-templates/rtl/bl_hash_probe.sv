@@ -349,10 +349,7 @@ module bl_hash_probe #(
 
   if (HOST) begin : gen_found
     logic [KEY_W-1:0] found;
-    always_comb begin
-      found = '0;
-      for (int c = 0; c < CANDS; c++) if (wanted[c]) found |= was_at[c] ? was_key : stored_key[c*KEY_W+:KEY_W];
-    end
+    assign found = |(wanted & was_at) ? was_key : stored_key[cand_of(host_slot)*KEY_W+:KEY_W];
     assign found_key = found;
   end else begin : gen_no_found
     assign found_key = '0;

@@ -2,6 +2,7 @@
 //! defects that must be caught, and memory inference.
 
 mod bench;
+mod hash_proof;
 mod hash_script;
 mod hash_table;
 mod keyed;

@@ -27,7 +27,7 @@ impl Rng {
 /// Insertions that the tests of full tables make, in all: `BEELINE_TABLE_KEYS`.
 fn budget() -> u64 {
     let asked = std::env::var("BEELINE_TABLE_KEYS").ok();
-    asked.map_or(400_000, |n| n.parse().expect("a number of keys"))
+    asked.map_or(2_000_000, |n| n.parse().expect("a number of keys"))
 }
 
 #[test]
