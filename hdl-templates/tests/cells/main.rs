@@ -6,5 +6,6 @@ mod hash_proof;
 mod hash_script;
 mod hash_table;
 mod keyed;
+mod proofs;
 mod simulate;
 mod tool_checks;
