@@ -9,7 +9,7 @@ mod types;
 pub use types::{Aggregate, CType, MapTypes, Member, Types};
 
 use crate::placement::Placement;
-use crate::verilog::{Layout, MapLayout};
+use crate::verilog::{Design, Layout, MapLayout};
 use beeline_hdl::driver::{DriverHeader, DriverMap, DriverModel, DriverSource};
 use beeline_hdl::templates::Origin;
 use beeline_ir::map::MapDecl;
@@ -48,9 +48,18 @@ pub(crate) fn emit(
     ])
 }
 
+/// What the names of the driver of `design` start with.
+pub fn prefix(design: &Design) -> String {
+    prefix_of(&design.top)
+}
+
+fn prefix_of(top: &str) -> String {
+    names::identifier(top).to_lowercase()
+}
+
 fn model(layout: &Layout, types: &Types, origin: Origin, header: &str) -> DriverModel {
     let program = &layout.staged.pipeline;
-    let prefix = names::identifier(&layout.prefix).to_lowercase();
+    let prefix = prefix_of(&layout.prefix);
     // Names that the templates use behind the prefix, so that no map and no struct takes them.
     let mut namer = Namer::prefixed();
     for own in ["device", "place", "map", "host", "reg", "get_bits", "set_bits"] {

@@ -189,6 +189,47 @@ fn compile(work: &Path, verilator: &Verilator, compiler: &Path) -> Result<PathBu
     Ok(library)
 }
 
+/// The C driver of `design` as a library, and the prefix of its names; it also says how large the driver's `struct device` is, as `bl_device_size`.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build_driver(design: &Design) -> Result<(PathBuf, String), BuildError> {
+    let named = std::env::var_os("CC").map(PathBuf::from).into_iter();
+    let compiler = named
+        .chain(["cc", "gcc", "clang"].map(PathBuf::from))
+        .find(|c| Command::new(c).arg("--version").output().is_ok_and(|o| o.status.success()))
+        .ok_or(BuildError::NoCompiler)?;
+    let files = || design.files.iter().filter(|(name, _)| name.contains("_host."));
+    let mut h = Fnv128::new();
+    files().for_each(|(_, text)| h.add(text.as_bytes()));
+    h.add(compiler.to_string_lossy().as_bytes());
+    let prefix = beeline_backends::driver::prefix(design);
+    let library = cache_dir().join(format!("driver-{}.so", h.hex()));
+    if library.is_file() {
+        return Ok((library, prefix));
+    }
+    let tag = format!("driver.{}.{:?}", std::process::id(), std::thread::current().id());
+    let work = cache_dir().join(tag);
+    fs::create_dir_all(&work).map_err(io(&work))?;
+    let mut unit = String::new();
+    for (name, text) in files() {
+        fs::write(work.join(name), text).map_err(io(&work))?;
+        unit.push_str(&format!("#include \"{name}\"\n"));
+    }
+    unit.push_str(&format!(
+        "extern const uint64_t bl_device_size;\nconst uint64_t bl_device_size = sizeof(struct {prefix}_device);\n"
+    ));
+    fs::write(work.join("all.c"), unit).map_err(io(&work))?;
+    let built = work.join("driver.so");
+    let mut command = Command::new(compiler);
+    command.current_dir(&work).args(["-std=c99", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra"]);
+    command.args(["-Werror", "-pedantic", "all.c", "-o"]).arg(&built);
+    let result = run("the C compiler", &mut command)
+        .and_then(|()| fs::rename(&built, &library).map_err(io(&library)));
+    let _ = fs::remove_dir_all(&work);
+    result.map(|()| (library, prefix))
+}
+
 /// Verilator's runtime, compiled once for each installation.
 fn runtime_object(include: &Path, compiler: &Path) -> Result<PathBuf, BuildError> {
     let mut h = Fnv128::new();

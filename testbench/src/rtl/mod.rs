@@ -1,6 +1,7 @@
 //! The `rtl` engine: the generated Verilog under Verilator, driven through its ports only.
 
 pub mod build;
+pub mod driver;
 pub mod host;
 pub mod model;
 
