@@ -199,7 +199,8 @@ pub fn build_driver(design: &Design) -> Result<(PathBuf, String), BuildError> {
         .chain(["cc", "gcc", "clang"].map(PathBuf::from))
         .find(|c| Command::new(c).arg("--version").output().is_ok_and(|o| o.status.success()))
         .ok_or(BuildError::NoCompiler)?;
-    let files = || design.files.iter().filter(|(name, _)| name.contains("_host."));
+    let is_c = |name: &str| name.ends_with(".h") || name.ends_with(".c");
+    let files = || design.files.iter().filter(|(name, _)| is_c(name));
     let mut h = Fnv128::new();
     files().for_each(|(_, text)| h.add(text.as_bytes()));
     h.add(compiler.to_string_lossy().as_bytes());

@@ -210,7 +210,10 @@ pub fn stream(job: &Job<'_>) -> Stream {
 }
 
 /// Puts the output stream and the retire pulses together, and checks the stream's rules.
-fn packets(run: &RunRecord) -> Result<Vec<PacketRecord>, EngineError> {
+///
+/// # Errors
+/// `Internal` if the design breaks one.
+pub fn packets(run: &RunRecord) -> Result<Vec<PacketRecord>, EngineError> {
     let mut outs = run.outs.iter();
     let mut records = Vec::with_capacity(run.retires.len());
     for (n, (retire, &cycle_in)) in run.retires.iter().zip(&run.entered).enumerate() {

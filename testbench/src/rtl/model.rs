@@ -260,6 +260,14 @@ impl Model {
         unsafe { (self.pending)(self.handle) }
     }
 
+    /// Host requests that have been started in the replay.
+    pub fn requests(&self) -> u64 {
+        let mut n = 0;
+        // SAFETY: as in `pending`; the shim writes the number of starts to `n`.
+        unsafe { (self.starts)(self.handle, &mut n) };
+        n
+    }
+
     /// Runs the replay that has been started to its end.
     ///
     /// # Errors
