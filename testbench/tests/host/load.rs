@@ -173,12 +173,13 @@ fn reference(
             rx_hash: p.rx_hash,
         };
         let exit = interp.run(&inputs, &mut packet, &mut maps).unwrap();
+        // What the packet has changed is there for the host, too.
+        maps.settle();
         outcomes.push(Outcome::new(exit, &packet));
     }
     for (n, call) in calls.iter().enumerate().skip(next) {
         answer(&mut maps, call, n);
     }
-    maps.settle();
     (outcomes, maps)
 }
 
