@@ -18,6 +18,8 @@ pub enum Placement {
     Table = 3,
     /// Likewise, and a new key takes the place of one that was not used for long.
     Lru = 4,
+    /// The host: it sorts the boundaries of prefixes (`offload-ir/src/lpm.rs`).
+    Sorted = 5,
 }
 
 impl Placement {
@@ -27,6 +29,7 @@ impl Placement {
         match kind {
             _ if !layout.used => Placement::Absent,
             _ if !kind.has_key_table() => Placement::Index,
+            MapKind::LpmTrie => Placement::Sorted,
             _ if !program.changes_keys(map) => Placement::Host,
             MapKind::LruHash | MapKind::LruPercpuHash => Placement::Lru,
             _ => Placement::Table,

@@ -22,6 +22,8 @@ pub fn cells() -> &'static [(&'static str, &'static str)] {
         ("bl_hash_choose.sv", include_str!("../rtl/bl_hash_choose.sv")),
         ("bl_hash_probe.sv", include_str!("../rtl/bl_hash_probe.sv")),
         ("bl_hash_table.sv", include_str!("../rtl/bl_hash_table.sv")),
+        ("bl_lpm_level.sv", include_str!("../rtl/bl_lpm_level.sv")),
+        ("bl_lpm_table.sv", include_str!("../rtl/bl_lpm_table.sv")),
         ("bl_merge.sv", include_str!("../rtl/bl_merge.sv")),
         ("bl_emit.sv", include_str!("../rtl/bl_emit.sv")),
         ("bl_align.sv", include_str!("../rtl/bl_align.sv")),

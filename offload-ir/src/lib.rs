@@ -76,6 +76,7 @@ pub mod entities;
 pub mod function;
 pub mod hash;
 pub mod if_convert;
+pub mod lpm;
 pub mod map;
 pub mod op;
 pub mod passes;

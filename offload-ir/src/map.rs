@@ -1,5 +1,6 @@
 //! Maps as the IR sees them: shape and kind, no content.
 
+use crate::lpm::LpmShape;
 use crate::target::TargetDesc;
 use std::fmt;
 
@@ -133,10 +134,10 @@ pub struct MapDecl {
 impl MapDecl {
     /// Stages from the presentation of a key to the entry, on `target`; an array's entry is there at once.
     pub fn lookup_latency(&self, target: &TargetDesc) -> u32 {
-        if self.kind.has_key_table() {
-            target.hash_latency
-        } else {
-            0
+        match self.kind {
+            MapKind::LpmTrie => LpmShape::of(self).latency(target),
+            kind if kind.has_key_table() => target.hash_latency,
+            _ => 0,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! ([`MapSet::take_events`]), and read by a consumer that keeps up.
 
 mod bloom;
+mod boundaries;
 mod content;
 mod cuckoo;
 mod errno;
@@ -28,6 +29,7 @@ mod table;
 mod tables;
 mod values;
 
+pub use boundaries::{boundaries, Boundary, LpmLevels};
 pub use cuckoo::{CuckooTable, Placement};
 pub use errno::Errno;
 pub use event::Event;

@@ -8,6 +8,8 @@ use beeline_hdl::tools::find_yosys;
 use beeline_ir::dfg::Dfg;
 use beeline_ir::entities::{Inst, Value};
 use beeline_ir::hash::{bank_depth_log2, BANKS};
+use beeline_ir::lpm::LpmShape;
+use beeline_ir::map::MapKind;
 use beeline_ir::op::{BinOp, CmpOp, Op};
 use std::path::PathBuf;
 
@@ -55,7 +57,7 @@ pub fn model(compiled: &Compiled) -> Area {
     lut += compiled.descriptor_bits() / 3;
     for port in &staged.value_ports {
         let map = &dfg.maps[port.map];
-        let rows = if map.kind.has_key_table() {
+        let rows = if map.kind.has_key_table() && map.kind != MapKind::LpmTrie {
             u64::from(BANKS) << bank_depth_log2(map.max_entries)
         } else {
             u64::from(map.max_entries)
@@ -65,6 +67,10 @@ pub fn model(compiled: &Compiled) -> Area {
     }
     for port in &staged.lookups {
         let map = &dfg.maps[port.map];
+        if map.kind == MapKind::LpmTrie {
+            search(&LpmShape::of(map), &mut lut, &mut ff, &mut bram_bits);
+            continue;
+        }
         let (depth, key_bits) =
             (1u64 << bank_depth_log2(map.max_entries), u64::from(map.key_size) * 8);
         for _ in 0..BANKS {
@@ -77,6 +83,21 @@ pub fn model(compiled: &Compiled) -> Area {
     }
     let fmax_mhz = u64::from(staged.target.clock_mhz);
     Area { lut, ff, bram36: bram_bits.div_ceil(BRAM_BITS), fmax_mhz, source: "model" }
+}
+
+/// The search of an LPM map.
+fn search(shape: &LpmShape, lut: &mut u64, ff: &mut u64, bram_bits: &mut u64) {
+    let key = u64::from(shape.data_bits);
+    for level in 0..shape.levels() {
+        let last = level + 1 == shape.levels();
+        let (columns, rows) = (1u64 << shape.digit(level), 2u64 << shape.above(level));
+        let answer = u64::from(shape.length_bits() + shape.index_bits);
+        for _ in u64::from(!last)..columns {
+            memory(rows, key + if last { answer } else { 0 }, lut, bram_bits);
+            *lut += key / 2 + 4;
+        }
+        *ff += key + 16;
+    }
 }
 
 fn memory(rows: u64, width: u64, lut: &mut u64, bram_bits: &mut u64) {

@@ -2,7 +2,8 @@
 
 use beeline_ir::dfg::Dfg;
 use beeline_ir::diagnostic::Place;
-use beeline_ir::map::MapDecl;
+use beeline_ir::lpm::{LpmShape, LENGTH_BYTES, MAX_DATA_BYTES};
+use beeline_ir::map::{MapDecl, MapKind};
 use beeline_ir::op::Op;
 use beeline_ir::{Diagnostic, MapId};
 use std::collections::BTreeSet;
@@ -68,6 +69,13 @@ fn limits(map: &MapDecl, table: bool) -> Vec<Diagnostic> {
             format!("keys have {} bytes; the hardware's have at most {MAX_KEY}", map.key_size);
         refuse("BL0701", message, "use a shorter key, for example a hash of it");
     }
+    if map.kind == MapKind::LpmTrie && map.key_size > LENGTH_BYTES + MAX_DATA_BYTES {
+        let message = format!(
+            "keys have {} bytes of data; the hardware's have at most {MAX_DATA_BYTES}",
+            map.key_size - LENGTH_BYTES
+        );
+        refuse("BL0706", message, "use a shorter key");
+    }
     if map.value_size > MAX_VALUE {
         let message = format!(
             "values have {} bytes; the hardware's have at most {MAX_VALUE}",
@@ -91,14 +99,27 @@ fn rows(map: &MapDecl, table: bool) -> u64 {
 
 /// Memory of one copy of the map.
 fn memory_bits(map: &MapDecl, table: bool) -> u64 {
-    let key = if map.kind.has_key_table() { 8 * u64::from(map.key_size) + 1 } else { 0 };
-    rows(map, table).saturating_mul(key + 8 * u64::from(map.value_size))
+    let values = rows(map, table).saturating_mul(8 * u64::from(map.value_size));
+    let keys = match map.kind {
+        MapKind::LpmTrie => lpm_bits(map),
+        kind if kind.has_key_table() => {
+            rows(map, table).saturating_mul(8 * u64::from(map.key_size) + 1)
+        }
+        _ => 0,
+    };
+    keys.saturating_add(values)
+}
+
+/// Both lists of boundaries with their slots, and a seventh or a third of that for the levels before the last.
+fn lpm_bits(map: &MapDecl) -> u64 {
+    let shape = LpmShape::of(map);
+    let boundary = u64::from(shape.data_bits + shape.length_bits() + shape.index_bits);
+    (2 * shape.capacity()).saturating_mul(boundary * 4 / 3)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use beeline_ir::map::MapKind;
     use beeline_ir::Ty;
     use cranelift_entity::packed_option::PackedOption;
 
@@ -126,6 +147,9 @@ mod tests {
     fn limits_are_found_at_their_edges() {
         assert!(codes(MapKind::Hash, 256, 61_440, 16).is_empty());
         assert_eq!(codes(MapKind::Hash, 257, 61_441, 16), ["BL0701", "BL0702"]);
+        assert!(codes(MapKind::LpmTrie, 20, 8, 16_384).is_empty());
+        assert_eq!(codes(MapKind::LpmTrie, 21, 8, 16), ["BL0706"]);
+        assert_eq!(codes(MapKind::LpmTrie, 20, 8, 1 << 20), ["BL0705"]);
         assert_eq!(codes(MapKind::Array, 4, 8, u32::MAX), ["BL0703", "BL0705"]);
         assert_eq!(codes(MapKind::Hash, 16, 64, 1 << 20), ["BL0705"]);
         assert!(codes(MapKind::Array, 4, 8, 65_536).is_empty());

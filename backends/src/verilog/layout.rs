@@ -147,7 +147,7 @@ pub struct Layout<'a> {
 
 /// Rows, slot width and bank depth of a map; `table` if packets change its keys.
 pub fn map_layout(name: String, decl: &MapDecl, used: bool, table: bool) -> MapLayout {
-    if !decl.kind.has_key_table() {
+    if !decl.kind.has_key_table() || decl.kind == MapKind::LpmTrie {
         let rows = u64::from(decl.max_entries.max(1));
         let slot_bits = super::places::bits_for(rows - 1);
         return MapLayout { name, slot_bits, rows, depth_log2: None, table: false, used };
@@ -297,7 +297,9 @@ impl<'a> Layout<'a> {
         let used = || self.staged.pipeline.dfg.maps.iter().filter(|(id, _)| self.map(*id).used);
         let keyed = used().filter(|(id, _)| self.staged.lookups.iter().any(|l| l.map == *id));
         let key = keyed.map(|(_, m)| m.key_size).max().unwrap_or(1);
-        let value = used().map(|(_, m)| m.value_size).max().unwrap_or(1);
+        // The slot of a boundary of an LPM map takes a word.
+        let least = |m: &MapDecl| if m.kind == MapKind::LpmTrie { 4 } else { 1 };
+        let value = used().map(|(_, m)| m.value_size.max(least(m))).max().unwrap_or(1);
         (key.max(1), value.max(1))
     }
 

@@ -19,6 +19,7 @@ mod expr;
 mod gates;
 mod late;
 mod layout;
+mod lpm;
 mod maps;
 mod name_map;
 mod names;

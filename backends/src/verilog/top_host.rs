@@ -39,6 +39,9 @@ impl TopEmitter<'_> {
 
     /// A wire that is 1 if the request is one that map `n` does: it names a slot that there is, or a key if the map's table takes those.
     pub(super) fn select(&mut self, n: usize) {
+        if self.placement(n) == Placement::Sorted {
+            return self.select_sorted(n);
+        }
         let m = &self.layout.maps[n];
         let in_map = Expr::compare("==", &Expr::signal("req_map", 8), &Expr::constant(n as u64, 8));
         let rows = Expr::constant(m.rows, 32).as_count();
@@ -54,7 +57,7 @@ impl TopEmitter<'_> {
         self.body.wire(&format!("{}_selected", m.name), &Expr::and(&in_map, &supported));
     }
 
-    fn placement(&self, n: usize) -> Placement {
+    pub(super) fn placement(&self, n: usize) -> Placement {
         let program = &self.layout.staged.pipeline;
         Placement::of(program, MapId::new(n), &self.layout.maps[n])
     }
@@ -151,8 +154,9 @@ impl TopEmitter<'_> {
     fn served(&mut self) {
         let used = self.layout.maps.iter().filter(|m| m.used);
         let selected = used.map(|m| Expr::signal(&format!("{}_selected", m.name), 1));
-        let any = selected.reduce(|a, b| Expr::or(&a, &b)).unwrap_or_else(|| Expr::zero(1));
-        self.body.wire("req_served", &any);
+        let listed = self.sorted_maps().map(|n| self.list_signal(n, "selected", 1));
+        let any = selected.chain(listed).reduce(|a, b| Expr::or(&a, &b));
+        self.body.wire("req_served", &any.unwrap_or_else(|| Expr::zero(1)));
         self.body.read(&Expr::signal("req_served", 1));
     }
 
@@ -181,6 +185,10 @@ impl TopEmitter<'_> {
                 let valid = Expr::signal(&name("row_valid"), 1);
                 let parts = vec![Expr::signal(&row, 8 * decl.value_size)];
                 values.push(Answer { valid, parts });
+            }
+            if self.placement(n) == Placement::Sorted {
+                let parts = vec![self.list_signal(n, "found", 32)];
+                values.push(Answer { valid: signal("key_valid", 1), parts });
             }
         }
         let key_parts = [("found_present", 1), ("found_key", 8 * key_bytes)];

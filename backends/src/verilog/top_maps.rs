@@ -3,6 +3,7 @@
 use super::expr::Expr;
 use super::rows::{Memory, RowGroup};
 use super::top::{hex, own, TopEmitter};
+use crate::placement::Placement;
 use beeline_ir::{hash, MapId};
 use cranelift_entity::EntityRef;
 
@@ -27,7 +28,10 @@ impl TopEmitter<'_> {
             self.hash_table(n, &lookups);
         } else {
             for (copy, port) in lookups.iter().enumerate() {
-                self.key_table(n, copy, *port);
+                match self.placement(n) {
+                    Placement::Sorted => self.lpm_table(n, copy, *port),
+                    _ => self.key_table(n, copy, *port),
+                }
             }
         }
         for (copy, memory) in layout.memories(map).iter().enumerate() {

@@ -1,11 +1,13 @@
 //! Lift of helper calls.
 
+use super::memory::Place;
 use super::ssa::{State, Var};
 use super::{map_id, Lift};
 use crate::facts::{PtrKind, RegFact};
 use crate::insn::Reg;
 use beeline_ir::dfg::Ty;
 use beeline_ir::entities::{MapId, Value};
+use beeline_ir::lpm::LENGTH_BYTES;
 use beeline_ir::map::MapKind;
 use beeline_ir::op::{BinOp, CmpOp, Input, Op};
 use beeline_ir::random::{call_site_key, Step, STEPS};
@@ -118,7 +120,7 @@ impl Lift<'_> {
             kind,
             MapKind::Devmap | MapKind::DevmapHash | MapKind::Cpumap | MapKind::Xskmap
         );
-        if !sent_through && !holds_values(kind) {
+        if !sent_through && !holds_values(kind) && kind != MapKind::LpmTrie {
             self.refuse(
                 "BL0411",
                 format!("lookup in `{name}`: maps of type {kind} have no hardware form yet; they come in a later version"),
@@ -129,7 +131,7 @@ impl Lift<'_> {
         let Some(place) = self.place(R2, 0) else {
             return;
         };
-        let Some(key) = self.load_bytes(place, key_size) else {
+        let Some(key) = self.key_bytes(kind, place, key_size) else {
             return;
         };
         let entry = self.b.emit(Op::MapLookup { map, key }, Ty::Entry(map));
@@ -138,11 +140,31 @@ impl Lift<'_> {
         self.b.write(Var::RegEntry(self.depth, 0), entry);
     }
 
+    /// The key at `place`. The prefix length of an LPM key, which is a constant in most programs, is a part of its own.
+    fn key_bytes(&mut self, kind: MapKind, place: Place, size: u32) -> Option<Vec<Value>> {
+        if kind != MapKind::LpmTrie {
+            return self.load_bytes(place, size);
+        }
+        let length = LENGTH_BYTES.min(size);
+        let mut key = self.load_bytes(place, length)?;
+        let data = self.offset_place(place, i64::from(length));
+        key.extend(self.load_bytes(data, size - length)?);
+        Some(key)
+    }
+
     /// The map that a helper changes and the key, if the map is of a kind that programs change.
     fn changed_entry(&mut self) -> Option<(MapId, Vec<Value>)> {
         let map = self.map_arg(R1)?;
         let decl = &self.b.dfg().maps[map];
         let (kind, key_size, name) = (decl.kind, decl.key_size, decl.name.clone());
+        if kind == MapKind::LpmTrie {
+            self.refuse(
+                "BL0420",
+                format!("change of `{name}`: in hardware only the host changes LPM maps"),
+                "let user space change the map; or use a hash map if all prefixes have one length",
+            );
+            return None;
+        }
         if !holds_values(kind) {
             self.refuse(
                 "BL0411",

@@ -420,7 +420,7 @@ impl Lift<'_> {
         Some(parts)
     }
 
-    fn offset_place(&mut self, place: Place, by: i64) -> Place {
+    pub(super) fn offset_place(&mut self, place: Place, by: i64) -> Place {
         if by == 0 {
             return place;
         }

@@ -70,6 +70,9 @@ fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
         let map = &program.maps[*m];
         let bad_key = match map.kind.is_array_like() {
             true => map.key_size != 4,
+            false if map.kind == beeline_ir::map::MapKind::LpmTrie => {
+                !(5..=260).contains(&map.key_size)
+            }
             false => map.kind.has_key_table() && map.key_size == 0,
         };
         let modelled = map.kind.is_array_like() || map.kind.has_key_table();

@@ -6,6 +6,8 @@ mod hash_proof;
 mod hash_script;
 mod hash_table;
 mod keyed;
+mod placement;
+mod prefixes;
 mod proofs;
 mod simulate;
 mod tool_checks;

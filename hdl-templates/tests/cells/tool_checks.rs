@@ -53,6 +53,20 @@ const SHAPES: &[(&str, &[&str])] = &[
             "KEY_W=3 DEPTH_LOG2=1 BANKS=2 WAYS=1 MAX_ENTRIES=2",
         ],
     ),
+    (
+        "bl_lpm_level",
+        &["", "ABOVE=1 DIGIT=2 STEP=2", "INDEX_W=15 ABOVE=12 DIGIT=3 COMPARE_LEN=1'b1", "DIGIT=1"],
+    ),
+    (
+        "bl_lpm_table",
+        &[
+            "",
+            "FULL=1'b0",
+            "DATA_BYTES=16 INDEX_W=11 DIGIT=2 SLOT_W=10 STEP=2",
+            "DATA_BYTES=1 INDEX_W=1 SLOT_W=1 FULL=1'b0",
+            "DATA_BYTES=4 INDEX_W=15 SLOT_W=14",
+        ],
+    ),
     ("bl_merge", &["", "HEADROOM=1 WINDOW=1", "HEADROOM=64 WINDOW=65", "HEADROOM=216 WINDOW=1600"]),
     ("bl_emit", &["", "BUS_BYTES=8 USER_W=1"]),
     ("bl_align", &["", "BUS_BYTES=8 USER_W=1"]),
@@ -116,6 +130,8 @@ fn bad_parameters_are_refused() {
         ("bl_framer", "DESC_DEPTH=12"),
         ("bl_deparser", "BUS_BYTES=48"),
         ("bl_value_ram", "INIT=64'd1"),
+        ("bl_lpm_level", "ABOVE=1"),
+        ("bl_lpm_table", "DATA_BYTES=17"),
         ("bl_host", "KEY_BYTES=257"),
         ("bl_hash_table", "MAX_ENTRIES=257"),
     ] {

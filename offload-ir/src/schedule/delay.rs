@@ -72,6 +72,15 @@ impl Delays<'_> {
         self.tree(key_bits.div_ceil(2), self.0.lut_inputs) + self.0.lut_ps
     }
 
+    /// From a key to the registers of an LPM search: if lengths vary, the mask of the data.
+    pub fn prefix_key(&self, full_length: bool) -> u32 {
+        if full_length {
+            0
+        } else {
+            3 * self.0.lut_ps
+        }
+    }
+
     /// From an entry to the address registers of a value memory: the host's multiplexer.
     pub fn request(&self) -> u32 {
         self.0.lut_ps

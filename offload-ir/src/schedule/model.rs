@@ -7,6 +7,8 @@ use super::problem::{Carried, Problem, Task, EXIT, SOURCE};
 use crate::dfg::{Dfg, Ty};
 use crate::entities::{Inst, MapId, Value};
 use crate::hash::bank_depth_log2;
+use crate::lpm::{self, LpmShape};
+use crate::map::MapKind;
 use crate::op::Op;
 use crate::pipeline::{ByteExit, Pipeline};
 use crate::ports::SlotAccesses;
@@ -90,12 +92,24 @@ pub fn register_bits_of(dfg: &Dfg, v: Value) -> u32 {
         Ty::Int(bits) => u32::from(bits),
         Ty::Entry(map) => {
             let decl = &dfg.maps[map];
-            if decl.kind.has_key_table() {
+            if decl.kind.has_key_table() && decl.kind != MapKind::LpmTrie {
                 bank_depth_log2(decl.max_entries) + 3
             } else {
                 decl.max_entries.max(1).next_power_of_two().trailing_zeros() + 1
             }
         }
+    }
+}
+
+/// From the parts of a key to the registers of the map's key table.
+fn key_delay(dfg: &Dfg, map: MapId, key: &[Value], delays: &Delays) -> u32 {
+    let decl = &dfg.maps[map];
+    match decl.kind {
+        MapKind::LpmTrie => {
+            let data_bits = LpmShape::of(decl).data_bits;
+            delays.prefix_key(lpm::asks_full_length(dfg, key, data_bits))
+        }
+        _ => delays.key(8 * decl.key_size),
     }
 }
 
@@ -144,8 +158,8 @@ impl Model {
             let op = &p.dfg.insts[inst].op;
             let task = match op {
                 Op::Const(_) | Op::EntryConst { .. } => continue,
-                Op::MapLookup { map, .. } if p.dfg.maps[*map].kind.has_key_table() => {
-                    let task = self.problem.task(delays.key(8 * p.dfg.maps[*map].key_size));
+                Op::MapLookup { map, key } if p.dfg.maps[*map].kind.has_key_table() => {
+                    let task = self.problem.task(key_delay(&p.dfg, *map, key, &delays));
                     let result = self.problem.task(0);
                     self.problem.tie(task, result, p.dfg.maps[*map].lookup_latency(target) as i32);
                     self.problem.order(result, EXIT, 1);

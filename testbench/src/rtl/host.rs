@@ -3,20 +3,20 @@
 use super::model::{Model, ModelError};
 
 const CTRL: u32 = 0x0008;
-const MAP: u32 = 0x000c;
-const SLOT: u32 = 0x0010;
-const PRESENT: u32 = 0x0014;
+pub(super) const MAP: u32 = 0x000c;
+pub(super) const SLOT: u32 = 0x0010;
+pub(super) const PRESENT: u32 = 0x0014;
 const STATUS: u32 = 0x0018;
 const MAP_INFO: u32 = 0x0080;
 const MAP_SLOTS: u32 = 0x0090;
 const STALLS: u32 = 0x00a0;
-const KEY: u32 = 0x0100;
-const VALUE: u32 = 0x1000;
+pub(super) const KEY: u32 = 0x0100;
+pub(super) const VALUE: u32 = 0x1000;
 
 /// `CTRL`: starts a request with operation 0, read slot.
-const READ_SLOT: u32 = 1;
+pub(super) const READ_SLOT: u32 = 1;
 /// `CTRL`: starts a request with operation 1, write slot.
-const WRITE_SLOT: u32 = 1 | 1 << 4;
+pub(super) const WRITE_SLOT: u32 = 1 | 1 << 4;
 
 /// `CTRL`: starts a request with operation 3, update.
 const UPDATE: u32 = 1 | 3 << 4;
@@ -44,6 +44,8 @@ pub enum Placement {
     Host,
     /// The table: the host names keys.
     Table,
+    /// The host: it sorts the boundaries of prefixes.
+    Sorted,
 }
 
 /// What the design says about a map: placement and number of slots; none if it does not have the map.
@@ -57,6 +59,7 @@ pub fn shape(model: &mut Model, map: u32) -> Result<Option<(Placement, u32)>, Mo
         1 => Placement::Index,
         2 => Placement::Host,
         3 | 4 => Placement::Table,
+        5 => Placement::Sorted,
         _ => return Err(ModelError::Axil { addr: MAP_INFO, response: 0 }),
     };
     Ok(Some((placement, model.read(MAP_SLOTS)?)))
@@ -117,7 +120,7 @@ pub fn read_slot(
     Ok(Slot { present, key, value })
 }
 
-fn request(model: &mut Model, ctrl: u32) -> Result<(), ModelError> {
+pub(super) fn request(model: &mut Model, ctrl: u32) -> Result<(), ModelError> {
     model.write(CTRL, ctrl)?;
     for _ in 0..POLLS {
         if model.read(CTRL)? & 1 == 0 {
@@ -127,7 +130,7 @@ fn request(model: &mut Model, ctrl: u32) -> Result<(), ModelError> {
     Err(ModelError::Axil { addr: CTRL, response: -1 })
 }
 
-fn write_bytes(model: &mut Model, base: u32, bytes: &[u8]) -> Result<(), ModelError> {
+pub(super) fn write_bytes(model: &mut Model, base: u32, bytes: &[u8]) -> Result<(), ModelError> {
     for (i, chunk) in bytes.chunks(4).enumerate() {
         let mut word = [0; 4];
         word[..chunk.len()].copy_from_slice(chunk);
@@ -136,7 +139,7 @@ fn write_bytes(model: &mut Model, base: u32, bytes: &[u8]) -> Result<(), ModelEr
     Ok(())
 }
 
-fn read_bytes(model: &mut Model, base: u32, len: u32) -> Result<Vec<u8>, ModelError> {
+pub(super) fn read_bytes(model: &mut Model, base: u32, len: u32) -> Result<Vec<u8>, ModelError> {
     let mut bytes = Vec::with_capacity(len as usize);
     for i in 0..len.div_ceil(4) {
         bytes.extend(model.read(base + 4 * i)?.to_le_bytes());

@@ -3,12 +3,13 @@
 pub mod build;
 pub mod driver;
 pub mod host;
+mod lpm;
 pub mod model;
 
 use crate::engine::{dropped, EngineError, Entry, Job, PacketRecord, Record};
 use crate::flow::Compiled;
 use crate::pacing::Pacing;
-use beeline_ir::map::MapDecl;
+use beeline_ir::map::{MapDecl, MapKind};
 use beeline_sim::map::CuckooTable;
 use beeline_sim::outcome::Action;
 use beeline_sim::{Exit, MapSet, Outcome, Redirect};
@@ -84,10 +85,13 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
         .iter()
         .enumerate()
         .map(|(n, decl)| {
-            if prepared.used[n] {
-                dump_map(&mut prepared.model, n as u32, decl).map_err(internal)
-            } else {
+            if !prepared.used[n] {
                 unused_map(job, hardware, n)
+            } else if decl.kind == MapKind::LpmTrie {
+                let before = initial_maps(job, &decls)?.dump(n);
+                lpm::dump(&mut prepared.model, n as u32, decl, &before).map_err(internal)
+            } else {
+                dump_map(&mut prepared.model, n as u32, decl).map_err(internal)
             }
         })
         .collect::<Result<_, _>>()?;
@@ -125,6 +129,9 @@ fn load_maps(
         match placement {
             Some(Placement::Table) => load_table(model, job, n)?,
             Some(Placement::Host) => load_placed(model, &maps, n, decl)?,
+            Some(Placement::Sorted) => {
+                lpm::load(model, n as u32, decl, &maps.dump(n)).map_err(internal)?;
+            }
             Some(Placement::Index) => {
                 for (key, value) in maps.dump(n) {
                     let number = key.iter().rev().fold(0, |x, b| x << 8 | u32::from(*b));
