@@ -21,7 +21,6 @@
 #define BINDINGS 2048
 #define FIRST_PORT 0x8000
 #define PORT_MASK 0x3fff
-#define CANDIDATES 2
 
 struct ports {
 	__be16 source;
@@ -148,28 +147,43 @@ static __always_inline __u32 hash_of(const struct inside *key)
 	return hash ^ hash >> 15;
 }
 
+static __always_inline struct outside candidate(const struct inside *key, __u32 bits)
+{
+	return (struct outside){
+		.port = bpf_htons(FIRST_PORT + (bits & PORT_MASK)),
+		.protocol = key->protocol,
+	};
+}
+
+/* Binds `key` to `place`, which is free; 0 if there is no room. */
+static __always_inline __be16 claim(const struct inside *key, const struct outside *place,
+				    __u64 now)
+{
+	struct owner owner = { .address = key->address, .port = key->port };
+	struct binding fresh = { .port = place->port, .packets = 1, .seen = now };
+	long failed;
+
+	/* The maps are equally large and filled in step: both have room, or none. */
+	failed = bpf_map_update_elem(&bindings, key, &fresh, BPF_NOEXIST);
+	failed |= bpf_map_update_elem(&owners, place, &owner, BPF_NOEXIST);
+	return failed ? 0 : place->port;
+}
+
 /* Binds a free port to `key`; 0 if there is none. */
 static __always_inline __be16 bind_port(const struct inside *key, __u64 now)
 {
-	struct owner owner = { .address = key->address, .port = key->port };
-	struct binding fresh = { .packets = 1, .seen = now };
 	__u32 hash = hash_of(key);
+	struct outside first = candidate(key, hash), second = candidate(key, hash >> 16);
+	__be16 port = 0;
 
-#pragma unroll
-	for (int i = 0; i < CANDIDATES; i++) {
-		__u32 number = FIRST_PORT + ((hash >> (16 * i)) & PORT_MASK);
-		struct outside place = { .port = bpf_htons(number), .protocol = key->protocol };
-
-		if (bpf_map_lookup_elem(&owners, &place))
-			continue;
-		if (bpf_map_update_elem(&owners, &place, &owner, BPF_NOEXIST))
-			return 0;
-		fresh.port = place.port;
-		/* As large as `owners` and filled in step with it: there is room. */
-		bpf_map_update_elem(&bindings, key, &fresh, BPF_NOEXIST);
-		return place.port;
+	if (!bpf_map_lookup_elem(&owners, &first)) {
+		port = claim(key, &first, now);
+		/* Keeps the two claims apart: each key is then looked up once. */
+		barrier();
+	} else if (!bpf_map_lookup_elem(&owners, &second)) {
+		port = claim(key, &second, now);
 	}
-	return 0;
+	return port;
 }
 
 static __always_inline int outbound(struct iphdr *ip, struct ports *ports, void *data_end,
