@@ -11,7 +11,7 @@ const TABLES: &[(&str, &str, u32)] = &[
     ("remove", "REMOVE=1 LATE=0", 8),
     ("late", "REMOVE=1 LATE=3 MAX_ENTRIES=4", 9),
     ("ways", "DEPTH_LOG2=0 WAYS=2 MAX_ENTRIES=4 REMOVE=0", 8),
-    ("lru", "LRU=1 MAX_ENTRIES=2 REMOVE=0", 8),
+    ("lru", "LRU=1 MAX_ENTRIES=2 REMOVE=0", 9),
     ("lru_late", "LRU=1 MAX_ENTRIES=3 LATE=2 REMOVE=1", 9),
 ];
 

@@ -243,7 +243,7 @@ impl Script {
         let found: Vec<Option<u32>> = keys.iter().map(|k| table.find(&all[*k])).collect();
         for (r, slot) in found.iter().enumerate() {
             let inserts = shape.inserts >> r & 1 == 1;
-            let place = table.free_place(&all[keys[r]]).filter(|_| inserts);
+            let place = table.free_place(&all[keys[r]]).filter(|_| inserts && !shape.lru);
             let room = if inserts { u32::from(place.is_some() || shape.lru) } else { 2 };
             expected.probes[r] = (slot.is_some(), room, slot.or(place));
         }
