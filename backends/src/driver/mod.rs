@@ -105,12 +105,14 @@ fn model(layout: &Layout, types: &Types, origin: Origin, header: &str) -> Driver
 
 fn map(decl: &MapDecl, layout: &MapLayout, placement: Placement, types: &MapTypes) -> DriverMap {
     let mut rights = 0;
+    // An LPM map as a whole is what the host writes, not a key of it (`templates/lpm_place.c`).
+    let by_key = placement != Placement::Sorted;
     for (bit, has) in [
         (READABLE, !types.write_only),
         (WRITABLE, !types.read_only && !decl.frozen),
         (LOCKS, types.lock),
     ] {
-        rights |= if has { bit } else { 0 };
+        rights |= if has && by_key { bit } else { 0 };
     }
     let within = |(first, bytes): &&(u32, u32)| {
         first.checked_add(*bytes).is_some_and(|end| end <= decl.value_size)

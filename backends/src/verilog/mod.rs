@@ -43,6 +43,7 @@ pub use write::{write_design, WriteError};
 use crate::driver;
 use askama::Template;
 use beeline_hdl::templates::{Origin, Package, Parameter, StructType};
+use beeline_ir::map::MapKind;
 use beeline_ir::op::Input;
 use beeline_ir::{Diagnostic, StagedPipeline, Validated};
 use layout::{Field, FieldOf};
@@ -154,8 +155,13 @@ pub(crate) fn render(template: &impl Template) -> Result<String, askama::Error> 
 
 /// True if the design instantiates the cell in the file `name`.
 fn uses_cell(layout: &Layout, name: &str) -> bool {
+    let is_lpm = |map| layout.staged.pipeline.dfg.maps[map].kind == MapKind::LpmTrie;
     match name {
-        "bl_key_table.sv" => layout.staged.lookups.iter().any(|l| !layout.map(l.map).table),
+        "bl_key_table.sv" => {
+            let lookups = &layout.staged.lookups;
+            lookups.iter().any(|l| !layout.map(l.map).table && !is_lpm(l.map))
+        }
+        _ if name.starts_with("bl_lpm_") => layout.staged.lookups.iter().any(|l| is_lpm(l.map)),
         _ if name.starts_with("bl_hash_") => layout.maps.iter().any(|m| m.table),
         "bl_gate.sv" | "bl_scoreboard.sv" => !layout.staged.gates.is_empty(),
         "bl_value_ram.sv" => layout.maps.iter().any(|m| m.used),
