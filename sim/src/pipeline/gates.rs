@@ -59,6 +59,7 @@ enum Rule {
 pub(super) struct TablePlan {
     pub map: MapId,
     max_entries: i64,
+    lru: bool,
     insert: Option<u64>,
     remove: Option<u64>,
     /// Where its part of a ticket begins.
@@ -132,6 +133,7 @@ impl Plan {
         self.tables.push(TablePlan {
             map,
             max_entries: dfg.maps[map].max_entries.into(),
+            lru: is_lru(dfg.maps[map].kind),
             insert: stage(&|op| matches!(op, Op::MapInsert { map: m, .. } if *m == map)),
             remove: stage(&|op| matches!(op, Op::MapRemove { map: m, .. } if *m == map)),
             ticket: 0,
@@ -276,9 +278,9 @@ impl Gates {
     /// Puts names in place of the entries of `ticket`.
     fn rename(&mut self, ticket: &mut [u64]) {
         for (table, names) in self.plan.tables.iter().zip(&mut self.names) {
-            // What is removed where the keys are looked up is gone for the next packet, and its slot is the next entry's. If it is removed
-            // later, an entry that comes after has another slot, or all changes of the row have been made.
-            if !self.true_slots || table.remove > table.insert {
+            // What is removed where the keys are looked up is gone for the next packet, and its slot is the next entry's; so it is in LRU maps, where
+            // nobody looks a key up before a removal. Else an entry that comes after has another slot, or all changes of the row have been made.
+            if !self.true_slots || table.remove > table.insert && !table.lru {
                 names.make(ticket[table.ticket]);
             }
         }
