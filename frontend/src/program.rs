@@ -36,6 +36,26 @@ pub struct MapDef {
     pub types: Option<MapTypes>,
 }
 
+/// Events of a perf event array that does not say how many: one for each CPU that a kernel can have.
+pub const MAX_CPUS: u32 = 8192;
+
+/// The smallest ring buffer, in bytes.
+pub const PAGE: u32 = 4096;
+
+impl MapDef {
+    /// The number of entries with which a loader creates the map: ring buffers get a power of two of at least a page, perf
+    /// event arrays that do not say how many have one for each CPU.
+    pub fn entries_as_created(&self) -> u32 {
+        match self.kind {
+            MapKind::Ringbuf if self.max_entries > 0 => {
+                self.max_entries.max(PAGE).checked_next_power_of_two().unwrap_or(self.max_entries)
+            }
+            MapKind::PerfEventArray if self.max_entries == 0 => MAX_CPUS,
+            _ => self.max_entries,
+        }
+    }
+}
+
 impl Default for MapDef {
     /// An array without name and size, to fill in.
     fn default() -> Self {

@@ -192,6 +192,11 @@ impl Lift<'_> {
                 let (number, zero) = (self.reg(dst), self.b.iconst(0, 64));
                 self.b.cmp(CmpOp::Eq, number, zero)
             }
+            PtrKind::Mem(site) if nullable && self.records.contains_key(&site) => {
+                let reserved = self.b.read(Var::Reserved(site));
+                let zero = self.b.iconst(0, 64);
+                self.b.cmp(CmpOp::Eq, reserved, zero)
+            }
             _ if nullable => {
                 // NULL is the number 0 here, a pointer its offset.
                 if is_ambiguous(self.fact(dst)) {

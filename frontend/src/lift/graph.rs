@@ -102,6 +102,15 @@ fn flow(program: &Program, facts: &Facts, ctx: CallCtx, pc: Pc) -> Flow {
 }
 
 impl Graph {
+    /// True if some node can be reached from itself.
+    pub(super) fn has_loop(&self) -> bool {
+        let mut position = vec![0; self.nodes.len()];
+        self.order.iter().enumerate().for_each(|(i, n)| position[*n] = i);
+        self.order
+            .iter()
+            .any(|&n| self.nodes[n].leave.successors().iter().any(|s| position[*s] <= position[n]))
+    }
+
     /// The reachable graph of a verified program.
     pub(super) fn build(program: &Program, facts: &Facts) -> Graph {
         let leaders = find_leaders(program, facts);

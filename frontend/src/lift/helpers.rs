@@ -64,10 +64,16 @@ impl Lift<'_> {
                 Some(self.b.zext(cpu, 64))
             }
             23 => Some(self.redirect()),
+            25 => self.perf_event_output(),
             28 => self.csum_diff(),
             44 => Some(self.adjust_head()),
             51 => self.redirect_map(),
             65 => Some(self.adjust_tail()),
+            130 => self.ringbuf_output(),
+            131 => self.ringbuf_reserve(),
+            132 => self.ringbuf_commit(true),
+            133 => self.ringbuf_commit(false),
+            134 => self.ringbuf_query(),
             188 => {
                 let start = self.b.read(Var::State(State::Start));
                 let end = self.b.read(Var::State(State::End));
@@ -77,7 +83,7 @@ impl Lift<'_> {
                 let name = crate::verifier::helper_name(id).unwrap_or("unknown");
                 self.refuse(
                     "BL0401",
-                    format!("helper bpf_{name} (number {id}) has no hardware form yet; events and others come in a later version"),
+                    format!("helper bpf_{name} (number {id}) has no hardware form yet"),
                     "remove the call, or move what it does to the host",
                 );
                 None

@@ -31,12 +31,35 @@ pub(super) enum Place {
     Ctx(i64),
     /// Stack of the frame at `depth`; `off` is relative to r10.
     Stack { depth: u32, off: Value, bounds: Bounds },
+    /// Ring buffer record that the call at slot `site` reserved.
+    Record { site: u32, off: Value, bounds: Bounds },
     /// Packet; `off` is relative to `ctx->data`.
     Packet { off: Value, bounds: Bounds },
     /// Value of a map.
     Map { map: MapId, entry: Value, off: Value, bounds: Bounds },
     /// Value of one of several inner maps: the entries stand in [`Lift::inner_entries`].
     Inner { entries: usize, off: Value, bounds: Bounds },
+}
+
+/// Memory whose bytes become values: a stack frame or a ring buffer record.
+#[derive(Clone, Copy)]
+pub(super) struct Area {
+    /// Its name in [`Var::Stack`].
+    pub id: u32,
+    /// Offset 0 is this byte of it.
+    pub origin: i64,
+    /// Its bytes.
+    pub size: i64,
+}
+
+impl Area {
+    fn frame(depth: u32) -> Self {
+        Self { id: depth, origin: FRAME, size: FRAME }
+    }
+
+    fn byte(self, off: i64) -> u16 {
+        (self.origin + off).clamp(0, self.size - 1) as u16
+    }
 }
 
 fn shifted(range: &ScalarRange, by: i64) -> Bounds {
@@ -86,6 +109,9 @@ impl Lift<'_> {
                 let entries = self.inner_entries.len() - 1;
                 Some(Place::Inner { entries, off: sum, bounds })
             }
+            PtrKind::Mem(site) if self.records.contains_key(&site) => {
+                Some(Place::Record { site, off: sum, bounds })
+            }
             PtrKind::PacketEnd
             | PtrKind::Map(_)
             | PtrKind::Func(_)
@@ -94,7 +120,7 @@ impl Lift<'_> {
                 self.refuse(
                     "BL0406",
                     "access to memory that has no hardware form".to_string(),
-                    "use the stack, the packet or a map value",
+                    "use the stack, the packet, a map value or a ring buffer record",
                 );
                 None
             }
@@ -118,7 +144,7 @@ impl Lift<'_> {
         self.set_reg(dst, wide);
         if let Place::Stack { depth, bounds, .. } = place {
             if let (Some(c), 8) = (bounds.as_constant(), bytes) {
-                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                let slot = Holder::Slot(depth, Area::frame(depth).byte(c) / 8);
                 self.copy_flag(slot, Holder::Reg(self.depth, dst.0));
             }
             self.reload_entry(dst, depth, bounds, bytes);
@@ -141,7 +167,12 @@ impl Lift<'_> {
         let ty = Ty::Int(bytes * 8);
         match place {
             Place::Ctx(off) => Some(self.load_ctx(off, bytes)),
-            Place::Stack { depth, off, bounds } => self.load_stack(depth, off, bounds, bytes),
+            Place::Stack { depth, off, bounds } => {
+                self.load_area(Area::frame(depth), off, bounds, bytes)
+            }
+            Place::Record { site, off, bounds } => {
+                self.load_area(self.record(site), off, bounds, bytes)
+            }
             Place::Packet { off, bounds } => {
                 let base = self.b.read(Var::State(State::Start));
                 Some(self.b.emit(Op::PktLoad { base, off, bounds }, ty))
@@ -186,11 +217,7 @@ impl Lift<'_> {
         self.b.extract(value, 0, bytes * 8)
     }
 
-    fn stack_byte(off: i64) -> u16 {
-        (FRAME + off).clamp(0, FRAME - 1) as u16
-    }
-
-    fn stack_choices(&mut self, bounds: &Bounds) -> Option<Vec<i64>> {
+    fn area_choices(&mut self, bounds: &Bounds) -> Option<Vec<i64>> {
         let span = bounds.max.saturating_sub(bounds.min);
         let choices: Vec<i64> = if span < FRAME { bounds.offsets().collect() } else { Vec::new() };
         if choices.is_empty() || choices.len() > MAX_STACK_CHOICES {
@@ -204,11 +231,11 @@ impl Lift<'_> {
         Some(choices)
     }
 
-    fn load_stack(&mut self, depth: u32, off: Value, bounds: Bounds, bytes: u8) -> Option<Value> {
-        let choices = self.stack_choices(&bounds)?;
-        let mut result = self.b.read_stack(depth, Self::stack_byte(choices[0]), bytes);
+    fn load_area(&mut self, area: Area, off: Value, bounds: Bounds, bytes: u8) -> Option<Value> {
+        let choices = self.area_choices(&bounds)?;
+        let mut result = self.b.read_stack(area.id, area.byte(choices[0]), bytes);
         for &c in &choices[1..] {
-            let here = self.b.read_stack(depth, Self::stack_byte(c), bytes);
+            let here = self.b.read_stack(area.id, area.byte(c), bytes);
             let at = self.b.iconst(c as u64, 64);
             let is_here = self.b.cmp(CmpOp::Eq, off, at);
             result = self.b.select(is_here, here, result);
@@ -216,16 +243,16 @@ impl Lift<'_> {
         Some(result)
     }
 
-    fn store_stack(&mut self, depth: u32, off: Value, bounds: Bounds, bytes: u8, value: Value) {
+    fn store_area(&mut self, area: Area, off: Value, bounds: Bounds, bytes: u8, value: Value) {
         if let Some(c) = bounds.as_constant() {
-            let lo = Self::stack_byte(c);
-            self.b.write_stack(depth, lo, bytes, value);
+            let lo = area.byte(c);
+            self.b.write_stack(area.id, lo, bytes, value);
             for slot in lo / 8..=(lo + u16::from(bytes) - 1) / 8 {
-                self.clear_entries(Holder::Slot(depth, slot));
+                self.clear_entries(Holder::Slot(area.id, slot));
             }
             return;
         }
-        let Some(choices) = self.stack_choices(&bounds) else {
+        let Some(choices) = self.area_choices(&bounds) else {
             return;
         };
         // All old bytes are read before the first is written.
@@ -235,14 +262,14 @@ impl Lift<'_> {
             let is_here = self.b.cmp(CmpOp::Eq, off, at);
             for k in 0..bytes {
                 let part = self.b.extract(value, k * 8, 8);
-                stores.push((Self::stack_byte(c + i64::from(k)), is_here, part));
+                stores.push((area.byte(c + i64::from(k)), is_here, part));
             }
         }
         for (byte, is_here, part) in stores {
-            let old = self.b.read_stack(depth, byte, 1);
+            let old = self.b.read_stack(area.id, byte, 1);
             let new = self.b.select(is_here, part, old);
-            self.b.write_stack(depth, byte, 1, new);
-            self.clear_entries(Holder::Slot(depth, byte / 8));
+            self.b.write_stack(area.id, byte, 1, new);
+            self.clear_entries(Holder::Slot(area.id, byte / 8));
         }
     }
 
@@ -270,7 +297,7 @@ impl Lift<'_> {
         self.store_place(place, bytes, value);
         if let (Place::Stack { depth, bounds, .. }, 8) = (place, bytes) {
             if let Some(c) = bounds.as_constant() {
-                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                let slot = Holder::Slot(depth, Area::frame(depth).byte(c) / 8);
                 match src {
                     Operand::Reg(r) => self.copy_flag(Holder::Reg(self.depth, r.0), slot),
                     Operand::Imm(_) => self.set_flag(slot, true),
@@ -281,7 +308,7 @@ impl Lift<'_> {
             (place, pointer)
         {
             if let (Some(c), 8) = (bounds.as_constant(), bytes) {
-                let slot = Holder::Slot(depth, Self::stack_byte(c) / 8);
+                let slot = Holder::Slot(depth, Area::frame(depth).byte(c) / 8);
                 self.copy_entries(kind, Holder::Reg(self.depth, r.0), slot);
             }
         }
@@ -296,7 +323,10 @@ impl Lift<'_> {
                 "remove the store",
             ),
             Place::Stack { depth, off, bounds } => {
-                self.store_stack(depth, off, bounds, bytes, value);
+                self.store_area(Area::frame(depth), off, bounds, bytes, value);
+            }
+            Place::Record { site, off, bounds } => {
+                self.store_area(self.record(site), off, bounds, bytes, value);
             }
             Place::Packet { off, bounds } => {
                 let base = self.b.read(Var::State(State::Start));
@@ -431,6 +461,10 @@ impl Lift<'_> {
             Place::Stack { depth, off, bounds } => {
                 let off = self.b.bin(BinOp::Add, off, delta);
                 Place::Stack { depth, off, bounds: moved(bounds) }
+            }
+            Place::Record { site, off, bounds } => {
+                let off = self.b.bin(BinOp::Add, off, delta);
+                Place::Record { site, off, bounds: moved(bounds) }
             }
             Place::Packet { off, bounds } => {
                 let off = self.b.bin(BinOp::Add, off, delta);

@@ -14,6 +14,7 @@
 //! Everything that has no form in the IR is reported at once, with codes `BL04xx`.
 
 mod alu;
+mod events;
 mod graph;
 mod helpers;
 mod inner_maps;
@@ -29,7 +30,7 @@ use crate::program::{MapDef, Program};
 use beeline_ir::dfg::{SourceLoc, Ty};
 use beeline_ir::entities::{MapId, Src, Value};
 use beeline_ir::function::{Function, Terminator, Verdict};
-use beeline_ir::map::MapDecl;
+use beeline_ir::map::{MapDecl, MapKind};
 use beeline_ir::op::{Input, Op};
 use beeline_ir::{Dfg, Diagnostic};
 use graph::{Graph, Leave, Node};
@@ -60,6 +61,12 @@ fn not_entered(program: &Program, pc: Pc) -> Diagnostic {
         .help("split the program with tail calls, or shorten loops in its functions")
 }
 
+/// True for kinds that have no keys.
+fn is_keyless(kind: MapKind) -> bool {
+    use MapKind::{BloomFilter, Queue, Ringbuf, Stack};
+    matches!(kind, Queue | Stack | Ringbuf | BloomFilter)
+}
+
 /// Maps that the program uses and no kernel would create: hardware has no wires of no bits.
 fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
     let mut found: BTreeMap<usize, Diagnostic> = BTreeMap::new();
@@ -70,13 +77,11 @@ fn shapeless_maps(program: &Program) -> Vec<Diagnostic> {
         let map = &program.maps[*m];
         let bad_key = match map.kind.is_array_like() {
             true => map.key_size != 4,
-            false if map.kind == beeline_ir::map::MapKind::LpmTrie => {
-                !(5..=260).contains(&map.key_size)
-            }
-            false => map.kind.has_key_table() && map.key_size == 0,
+            false if map.kind == MapKind::LpmTrie => !(5..=260).contains(&map.key_size),
+            false => map.key_size == 0 && !is_keyless(map.kind),
         };
-        let modelled = map.kind.is_array_like() || map.kind.has_key_table();
-        if bad_key || modelled && (map.value_size == 0 || map.max_entries == 0) {
+        let no_value = map.value_size == 0 && map.kind != MapKind::Ringbuf;
+        if bad_key || no_value || map.entries_as_created() == 0 {
             let message = format!(
                 "map `{}` has keys of {} bytes, values of {} and {} entries",
                 map.name, map.key_size, map.value_size, map.max_entries
@@ -115,7 +120,7 @@ pub fn lift_with(
 struct Lifted {
     function: Function,
     sites: Vec<tail_calls::Site>,
-    /// Stand-ins for start, end, valid end, redirect map and key at the beginning; none of a program that packets arrive at.
+    /// Stand-ins for what a caller hands on, at the beginning; none of a program that packets arrive at.
     stand_ins: Vec<Value>,
 }
 
@@ -142,7 +147,7 @@ fn lift_one(
             kind: map.kind,
             key_size: map.key_size,
             value_size: map.value_size,
-            max_entries: map.max_entries,
+            max_entries: map.entries_as_created(),
             initial: map.initial.clone(),
             frozen: map.frozen,
         });
@@ -163,6 +168,8 @@ fn lift_one(
         flags: null::needs_flags(verified),
         most_inner: 0,
         inner_entries: Vec::new(),
+        records: BTreeMap::new(),
+        rings: events::Rings::new(verified, &graph, wiring),
     };
     lift.count_inner();
     for &node in &graph.order {
@@ -170,7 +177,9 @@ fn lift_one(
     }
     if lift.diagnostics.is_empty() {
         let (sites, stand_ins) = (lift.sites, lift.stand_ins);
-        Ok(Lifted { function: lift.b.into_function(program.name.clone()), sites, stand_ins })
+        let function = lift.b.into_function(program.name.clone());
+        lift.rings.check(program, &function)?;
+        Ok(Lifted { function, sites, stand_ins })
     } else {
         lift.diagnostics.sort_by_key(|d| d.at.pc);
         lift.diagnostics.dedup();
@@ -199,6 +208,9 @@ struct Lift<'a> {
     most_inner: usize,
     /// Entries of places in inner maps.
     inner_entries: Vec<Vec<(MapId, Value)>>,
+    /// Ring buffer records by the slot of the call that reserves them: map and bytes.
+    records: BTreeMap<u32, (MapId, u32)>,
+    rings: events::Rings,
 }
 
 impl Lift<'_> {

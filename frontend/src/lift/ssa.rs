@@ -32,7 +32,7 @@ pub(super) enum Var {
     Reg(u32, u8),
     /// The map entry that register `1` of frame `0` points into.
     RegEntry(u32, u8),
-    /// `len` stack bytes of a frame from `lo` (0 is the lowest of 512).
+    /// `len` bytes of a frame (or of a ring buffer record: see [`record_area`]) from `lo` (0 is the lowest).
     Stack { depth: u32, lo: u16, len: u8 },
     /// The map entry of a pointer spilled to the 8-byte slot `1` of frame `0`.
     StackEntry(u32, u16),
@@ -47,6 +47,15 @@ pub(super) enum Var {
     StackNull(u32, u16),
     /// Packet and redirect state, `i64`.
     State(State),
+    /// 1 while the ring buffer record that the call at slot `0` reserves is neither submitted nor discarded, else 0; `i64`.
+    Reserved(u32),
+    /// Bytes of a ring buffer that this packet has taken; `i64`.
+    RingUsed(MapId),
+}
+
+/// What stands for the depth of a frame in [`Var::Stack`] for the record that the call at slot `site` reserves.
+pub(super) fn record_area(site: u32) -> u32 {
+    1 << 31 | site
 }
 
 /// Definitions of one node, as they stand at its end (or at the point reached so far).

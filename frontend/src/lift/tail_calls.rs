@@ -7,12 +7,14 @@
 
 use super::graph::Node;
 use super::ssa::{Builder, State, Var};
-use super::{lift_one, Lift, Lifted, Wiring};
+use super::{lift_one, map_id, Lift, Lifted, Wiring};
 use crate::facts::VerifiedProgram;
 use crate::insn::Reg;
+use crate::program::Program;
 use beeline_ir::dfg::{Ty, ValueData, ValueDef};
 use beeline_ir::entities::{Block, Inst, Value};
 use beeline_ir::function::{BlockData, Function, Target, Terminator};
+use beeline_ir::map::MapKind;
 use beeline_ir::op::{BinOp, CmpOp, Input, Op};
 use beeline_ir::{Diagnostic, Src};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +25,13 @@ const MAX_CALLS: u32 = 33;
 /// Operations that linked programs may have together.
 const MAX_INSTS: usize = 1 << 18;
 
-const STATE: [State; 5] =
-    [State::Start, State::End, State::ValidEnd, State::RedirectMap, State::RedirectKey];
+/// What a program hands on to the one that it calls; `i64` each.
+fn carried(program: &Program) -> Vec<Var> {
+    use State::{End, RedirectKey, RedirectMap, Start, ValidEnd};
+    let rings = program.maps.iter().enumerate().filter(|(_, m)| m.kind == MapKind::Ringbuf);
+    let state = [Start, End, ValidEnd, RedirectMap, RedirectKey].map(Var::State);
+    state.into_iter().chain(rings.map(|(n, _)| Var::RingUsed(map_id(n)))).collect()
+}
 
 /// A tail call whose target is still open.
 pub(super) struct Site {
@@ -34,17 +41,17 @@ pub(super) struct Site {
     open: Block,
     /// Which program is entered, and the condition (`i1`) for it; one of them holds in `open`.
     choices: Vec<(u32, Value)>,
-    /// Packet and redirect state, in the order of [`STATE`].
+    /// Packet and redirect state, and what was taken of the ring buffers: see [`carried`].
     state: Vec<Value>,
 }
 
 impl Lift<'_> {
     /// The beginning of a program that is entered by tail calls: the state is that of the caller, not known yet.
     pub(super) fn inherited_state(&mut self) {
-        for state in STATE {
+        for var in carried(self.program) {
             // Whatever cannot be folded stands for it until the program is linked.
             let v = self.b.emit(Op::Input(Input::TimeNs), Ty::Int(64));
-            self.b.write(Var::State(state), v);
+            self.b.write(var, v);
             self.stand_ins.push(v);
         }
     }
@@ -89,7 +96,7 @@ impl Lift<'_> {
         let found = found.expect("there is a filled slot");
         let one = self.b.iconst(1, 1);
         let missing = self.b.bin(BinOp::Xor, found, one);
-        let state = STATE.map(|s| self.b.read(Var::State(s))).to_vec();
+        let state = carried(self.program).into_iter().map(|var| self.b.read(var)).collect();
         let open = self.b.add_block();
         self.sites.push(Site { from: self.b.block(), open, choices, state });
         let if_false = Target { block: open, args: Vec::new() };

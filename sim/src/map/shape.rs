@@ -36,13 +36,7 @@ fn valid(good: bool, reason: &'static str) -> Check {
 /// The number of entries with which a loader creates the map: ring buffers get a power of two of at least a page, perf
 /// event arrays that do not say how many have one for each CPU.
 pub fn entries_as_created(def: &MapDef) -> u32 {
-    match def.kind {
-        MapKind::Ringbuf if def.max_entries > 0 => {
-            def.max_entries.max(PAGE).checked_next_power_of_two().unwrap_or(def.max_entries)
-        }
-        MapKind::PerfEventArray if def.max_entries == 0 => MAX_CPUS,
-        _ => def.max_entries,
-    }
+    def.entries_as_created()
 }
 
 /// Checks `def` as the kernel does when the map is created; [`entries_as_created`] comes before.
