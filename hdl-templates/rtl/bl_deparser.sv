@@ -31,6 +31,7 @@ module bl_deparser #(
     input  wire logic [31:0]                    desc_action,
     input  wire logic [7:0]                     desc_redirect_map,
     input  wire logic [31:0]                    desc_redirect_key,
+    input  wire logic                           desc_events,        // the packet has sent events
     input  wire logic [8*(HEADROOM+WINDOW)-1:0] patch_data,
     input  wire logic [HEADROOM+WINDOW-1:0]     patch_en,
     // Packet FIFO.
@@ -49,7 +50,10 @@ module bl_deparser #(
     output logic      [31:0]                    retire_code,
     output logic      [15:0]                    retire_length,
     output logic      [7:0]                     retire_redirect_map,
-    output logic      [31:0]                    retire_redirect_key
+    output logic      [31:0]                    retire_redirect_key,
+    // Events: the records of a packet that is not retired have gone; such a packet is retired.
+    input  wire logic                           events_done,
+    output logic                                retire_events
 );
   if (BUS_BYTES < 8 || (BUS_BYTES & (BUS_BYTES - 1)) != 0) begin : gen_check_bus
     $error("bl_deparser: BUS_BYTES must be a power of two, at least 8");
@@ -79,6 +83,7 @@ module bl_deparser #(
     logic [31:0]         redirect_key;
     logic [15:0]         length;       // of the output
     logic                leaves;       // PASS, TX or REDIRECT
+    logic                events;       // it sends events
     logic                down;         // `start` is negative
     logic [BEAT_W-1:0]   first_emit;   // first step with output
     logic [BEAT_W-1:0]   last_emit;    // last step with output
@@ -112,6 +117,7 @@ module bl_deparser #(
     push.redirect_key = desc_redirect_key;
     push.length       = desc_end[15:0] - desc_start[15:0];
     push.leaves       = desc_action == 32'd2 || desc_action == 32'd3 || desc_action == 32'd4;
+    push.events       = desc_events;
     push.down         = desc_start[17];
     push.first_emit   = desc_start[17:LANE_W] + BEAT_W'(push.down);
     push.last_emit    = output_end[17:LANE_W] + BEAT_W'(push.down && end_reaches);
@@ -182,14 +188,16 @@ module bl_deparser #(
   logic              src_ready;
   logic              step;
   logic              last_step;
+  logic              waits;      // the last step of a packet whose events have not gone
 
   assign beat  = started_q ? beat_q : head.first_step;
   assign pops  = !beat[BEAT_W-1] && $signed(beat) <= $signed(head.last_stored);
   assign emits = head.leaves && $signed(beat) >= $signed(head.first_emit) && $signed(beat) <= $signed(head.last_emit);
 
-  assign src_valid = head_valid && emits && (!pops || pkt_valid);
-  assign step      = head_valid && (!pops || pkt_valid) && (!emits || src_ready);
   assign last_step = beat == head.last_step;
+  assign waits     = last_step && head.events && !events_done;
+  assign src_valid = head_valid && emits && (!pops || pkt_valid) && !waits;
+  assign step      = head_valid && (!pops || pkt_valid) && (!emits || src_ready) && !waits;
   assign pkt_pop   = step && pops;
 
   always_ff @(posedge clk) begin
@@ -206,6 +214,7 @@ module bl_deparser #(
   assign retire_length       = head.length;
   assign retire_redirect_map = head.redirect_map;
   assign retire_redirect_key = head.redirect_key;
+  assign retire_events       = retire_valid && head.events;
 
   // ---------------------------------------------------------------------------------------- output
   logic [8*BUS_BYTES-1:0] src_data;

@@ -28,6 +28,7 @@ pub fn cells() -> &'static [(&'static str, &'static str)] {
         ("bl_emit.sv", include_str!("../rtl/bl_emit.sv")),
         ("bl_align.sv", include_str!("../rtl/bl_align.sv")),
         ("bl_deparser.sv", include_str!("../rtl/bl_deparser.sv")),
+        ("bl_event_out.sv", include_str!("../rtl/bl_event_out.sv")),
         ("bl_host.sv", include_str!("../rtl/bl_host.sv")),
     ]
 }

@@ -145,6 +145,8 @@ pub struct TopModule {
     pub maps: Vec<String>,
     /// Parameters that an operation reads.
     pub parameters: Vec<Parameter>,
+    /// The program sends events.
+    pub events: bool,
     /// Wires and instances, indented.
     pub body: String,
     /// Expression that reads what nobody reads; empty if there is nothing.

@@ -21,6 +21,16 @@ bind bl_deparser bl_stream_rules #(
     .payload({m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tuser})
 );
 
+bind bl_event_out bl_stream_rules #(
+    .WIDTH(641)
+) u_event_rules (
+    .clk    (clk),
+    .rst    (rst),
+    .valid  (m_event_tvalid),
+    .ready  (m_event_tready),
+    .payload({m_event_tdata, m_event_tkeep, m_event_tlast, m_event_tuser})
+);
+
 bind bl_host bl_stream_rules #(
     .WIDTH(34)
 ) u_read_rules (

@@ -36,7 +36,14 @@ module {{ module }}{% if !parameters.is_empty() %} #(
     output logic      [15:0]  retire_length,
     output logic      [7:0]   retire_redirect_map,
     output logic      [31:0]  retire_redirect_key,
-    // Host.
+{% if events %}    // Records to user space. tuser is {packet number[31:0], 0[7:0], map number[7:0], length[15:0]}.
+    output logic      [511:0] m_event_tdata,
+    output logic      [63:0]  m_event_tkeep,
+    output logic              m_event_tvalid,
+    input  wire logic         m_event_tready,
+    output logic              m_event_tlast,
+    output logic      [63:0]  m_event_tuser,
+{% endif %}    // Host.
     input  wire logic [15:0]  s_axil_awaddr,
     input  wire logic         s_axil_awvalid,
     output logic              s_axil_awready,

@@ -152,6 +152,20 @@ pub struct Boundary {
     pub bytes: Vec<ByteCoord>,
 }
 
+impl StagedPipeline {
+    /// The `EventOutput` operations, in the order in which their records leave.
+    pub fn events(&self) -> impl Iterator<Item = Inst> + '_ {
+        let dfg = &self.pipeline.dfg;
+        let sends = |i: &&Inst| matches!(dfg.insts[**i].op, Op::EventOutput { .. });
+        self.pipeline.order.iter().filter(sends).copied()
+    }
+
+    /// True if packets may send events.
+    pub fn sends_events(&self) -> bool {
+        self.events().next().is_some()
+    }
+}
+
 /// A scheduled pipeline: one packet enters per clock, each stage takes one clock.
 #[derive(Clone, Debug)]
 pub struct StagedPipeline {

@@ -69,6 +69,8 @@ pub struct MapSet {
     packet: u64,
     /// Where the hardware keeps keys is modelled, for these maps.
     tables: TableModel,
+    /// New ring buffer records are zero, as in hardware, instead of what was in the ring before.
+    clear_records: bool,
 }
 
 /// The array index that `key` is.

@@ -35,7 +35,10 @@ pub fn blame(job: &Job<'_>, divergence: &Divergence) -> Option<Blame> {
     let (position, difference) = match &divergence.what {
         Mismatch::Packet { position, difference, .. } => (*position, difference.clone()),
         Mismatch::Map(difference) => (first_map_change(job, divergence)?, difference.clone()),
-        Mismatch::Count(..) | Mismatch::Cycles { .. } | Mismatch::Stalls { .. } => return None,
+        Mismatch::Count(..)
+        | Mismatch::Cycles { .. }
+        | Mismatch::Stalls { .. }
+        | Mismatch::EventCycle { .. } => return None,
     };
     let (steps, start) = trace_packet(job, position)?;
     let (step, role) = responsible(job, &steps, start, &difference)?;

@@ -122,6 +122,8 @@ pub struct Record {
     pub cycles: Option<u64>,
     /// Cycles in which packets waited for each map, for engines that tell.
     pub stalls: Option<Vec<u64>>,
+    /// Cycle in which the last beat of each event was accepted, in the order of the events, for engines with a clock.
+    pub event_cycles: Vec<u64>,
     /// What of this must not be compared.
     pub unseen: Unseen,
 }
@@ -188,6 +190,7 @@ impl Job<'_> {
         if self.hardware.is_some() {
             maps.set_lru_policy(LruPolicy::Hardware)
                 .map_err(|e| EngineError::Input(e.to_string()))?;
+            maps.clear_new_records();
         }
         self.maps.load(&mut maps).map_err(EngineError::Input)?;
         Ok(maps)

@@ -56,6 +56,15 @@ pub enum Mismatch {
         /// The engine's.
         right: u64,
     },
+    /// In time: the cycle in which the event at this position left.
+    EventCycle {
+        /// Position among the events of the whole trace.
+        position: usize,
+        /// The reference's.
+        left: u64,
+        /// The engine's.
+        right: u64,
+    },
 }
 
 impl Divergence {
@@ -83,6 +92,9 @@ impl fmt::Display for Mismatch {
             ),
             Mismatch::Stalls { map, left, right } => {
                 write!(f, "packets wait {left} cycles for map {map} against {right}")
+            }
+            Mismatch::EventCycle { position, left, right } => {
+                write!(f, "event {position}: leaves in cycle {left} against {right}")
             }
         }
     }
@@ -166,17 +178,20 @@ fn run_and_judge(
 }
 
 /// As [`run_and_judge`] for the kernel. Packets on which the trace does not decide what it does are left out, for it and for
-/// the interpreter, which is run once more without them; so everything else can be compared, maps too.
+/// the interpreter, which is run once more without them; so everything else can be compared, maps too. It is run once more
+/// also if what it is to do depends on whether it stands for the kernel or for hardware.
 fn against_kernel(job: &Job<'_>, report: &mut Report) -> Status {
     let (kept, notices) = kernel::comparable(job);
-    if kept.len() == job.trace.packets.len() {
+    let rings = job.program.program().maps.iter().any(|m| m.kind == MapKind::Ringbuf);
+    let same = job.hardware.is_none() || !rings;
+    if kept.len() == job.trace.packets.len() && same {
         return run_and_judge(EngineKind::Kernel, job, &mut report.records);
     }
     if kept.is_empty() {
         return Status::Skipped(format!("nothing can be compared: {}", notices.join("; ")));
     }
     let trace = job.trace.only(&kept);
-    let small = Job { trace: &trace, ..*job };
+    let small = Job { trace: &trace, hardware: None, ..*job };
     let mut records = Vec::new();
     let reference = run_and_judge(EngineKind::Interp, &small, &mut records);
     if !matches!(reference, Status::Reference) {
@@ -234,8 +249,10 @@ fn judge(
     }
     let clocked = earlier.iter().find(|(_, r)| r.cycles.is_some() && record.cycles.is_some());
     if let Some((other, timed)) = clocked {
-        let cycles = compare_cycles(&timed.packets, &record.packets, job);
-        if let Some(what) = cycles.or_else(|| compare_stalls(timed, record, job)) {
+        let what = compare_cycles(&timed.packets, &record.packets, job)
+            .or_else(|| compare_event_cycles(timed, record))
+            .or_else(|| compare_stalls(timed, record, job));
+        if let Some(what) = what {
             return diverged(*other, what);
         }
     }
@@ -345,6 +362,12 @@ fn compare_stalls(left: &Record, right: &Record, job: &Job<'_>) -> Option<Mismat
     let pairs = left.stalls.iter().flatten().zip(right.stalls.iter().flatten());
     let (n, (left, right)) = pairs.enumerate().find(|(_, (l, r))| l != r)?;
     Some(Mismatch::Stalls { map: job.map_name(n).to_string(), left: *left, right: *right })
+}
+
+fn compare_event_cycles(left: &Record, right: &Record) -> Option<Mismatch> {
+    let pairs = left.event_cycles.iter().zip(&right.event_cycles).enumerate();
+    let different = pairs.map(|(n, (l, r))| (n, *l, *r)).find(|(_, l, r)| l != r);
+    different.map(|(position, left, right)| Mismatch::EventCycle { position, left, right })
 }
 
 /// The bytes of a packet around a difference, for people: offset, then 16 bytes a line.

@@ -42,19 +42,31 @@ impl Pacing {
         let Pacing::Random(seed) = self else {
             return vec![true];
         };
-        let mut rng = SplitMix(seed ^ 0xbacc);
-        let percent = [100, 90, 50, 20][(rng.next() % 4) as usize];
-        let mut ready = Vec::with_capacity(READY_PERIOD);
-        while ready.len() < READY_PERIOD {
-            // Runs rather than single cycles, so that FIFOs fill and drain.
-            let level = rng.next() % 100 < percent;
-            let run = rng.next() % 12 + 1;
-            ready.extend(std::iter::repeat_n(level, run as usize));
-        }
-        ready.truncate(READY_PERIOD);
-        ready[0] = true;
-        ready
+        pattern_of(SplitMix(seed ^ 0xbacc))
     }
+
+    /// `m_event_tready` by cycle, like [`Self::ready_pattern`].
+    pub fn event_ready_pattern(self) -> Vec<bool> {
+        match self {
+            Pacing::FullRate => vec![true],
+            Pacing::Random(seed) => pattern_of(SplitMix(seed ^ 0xe7e7)),
+        }
+    }
+}
+
+/// Random runs of ready and not ready cycles.
+fn pattern_of(mut rng: SplitMix) -> Vec<bool> {
+    let percent = [100, 90, 50, 20][(rng.next() % 4) as usize];
+    let mut ready = Vec::with_capacity(READY_PERIOD);
+    while ready.len() < READY_PERIOD {
+        // Runs rather than single cycles, so that FIFOs fill and drain.
+        let level = rng.next() % 100 < percent;
+        let run = rng.next() % 12 + 1;
+        ready.extend(std::iter::repeat_n(level, run as usize));
+    }
+    ready.truncate(READY_PERIOD);
+    ready[0] = true;
+    ready
 }
 
 /// The SplitMix64 generator: small, seedable, the same everywhere.

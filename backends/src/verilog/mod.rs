@@ -15,6 +15,7 @@
 mod arith;
 mod body;
 mod check;
+mod events;
 mod expr;
 mod gates;
 mod late;
@@ -164,6 +165,7 @@ fn uses_cell(layout: &Layout, name: &str) -> bool {
         _ if name.starts_with("bl_lpm_") => layout.staged.lookups.iter().any(|l| is_lpm(l.map)),
         _ if name.starts_with("bl_hash_") => layout.maps.iter().any(|m| m.table),
         "bl_gate.sv" | "bl_scoreboard.sv" => !layout.staged.gates.is_empty(),
+        "bl_event_out.sv" => layout.staged.sends_events(),
         "bl_value_ram.sv" => layout.maps.iter().any(|m| m.used),
         _ => true,
     }

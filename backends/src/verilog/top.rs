@@ -49,6 +49,7 @@ pub fn emit_top(layout: &Layout, stages: &[StageModule], options: &Options) -> T
         num_stages: stages.len(),
         maps,
         parameters: parameters(layout, options),
+        events: layout.staged.sends_events(),
         body,
         unused: super::body::unused(&unread),
     }
@@ -274,6 +275,7 @@ impl TopEmitter<'_> {
             self.body.assign(name, e);
             self.body.read(&Expr::signal(name, e.bits()));
         }
+        self.events();
         let verdict = &staged.pipeline.verdict;
         let align = staged.pipeline.dfg.as_const(verdict.start) != Some(0);
         let length = self.layout.after[n - 1]
@@ -309,6 +311,7 @@ impl TopEmitter<'_> {
         ]));
         ports.extend(own(&["m_axis_tuser", "retire_valid", "retire_code", "retire_length"]));
         ports.extend(own(&["retire_redirect_map", "retire_redirect_key"]));
+        ports.extend(own(&["desc_events", "events_done", "retire_events"]));
         let parameters = [
             ("HEADROOM", headroom.to_string()),
             ("WINDOW", window.to_string()),
@@ -320,7 +323,7 @@ impl TopEmitter<'_> {
     }
 
     /// A value as it leaves the last stage; selectable.
-    fn at_exit(&mut self, v: Value) -> Expr {
+    pub(super) fn at_exit(&mut self, v: Value) -> Expr {
         if let Some(e) = self.layout.fixed(v) {
             if e.is_selectable() {
                 return e;

@@ -83,6 +83,15 @@ const SHAPES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bl_event_out",
+        &[
+            "",
+            "TOTAL=1 LONGEST=1 BYTES=16'd0",
+            "SLOTS=2 TOTAL=100 LONGEST=92 BYTES=32'h0008005c MAP=16'h0201 FIXED=2'd1 DEPTH=64",
+            "SLOTS=3 TOTAL=1700 LONGEST=1536 BYTES=48'h000000a40600",
+        ],
+    ),
+    (
         "bl_host",
         &[
             "",
@@ -132,6 +141,7 @@ fn bad_parameters_are_refused() {
         ("bl_value_ram", "INIT=64'd1"),
         ("bl_lpm_level", "ABOVE=1"),
         ("bl_lpm_table", "DATA_BYTES=17"),
+        ("bl_event_out", "DEPTH=12"),
         ("bl_host", "KEY_BYTES=257"),
         ("bl_hash_table", "MAX_ENTRIES=257"),
     ] {

@@ -18,6 +18,11 @@ impl MapSet {
         }
     }
 
+    /// From here on, new records of ring buffers are zero, as in hardware, instead of what was in the ring before, as in the kernel.
+    pub fn clear_new_records(&mut self) {
+        self.clear_records = true;
+    }
+
     /// What the packet has sent to user space, in the order of reservation, which is that of the kernel's consumer.
     pub fn take_events(&mut self) -> Vec<Event> {
         let events = self.events.events().collect();
@@ -38,6 +43,9 @@ impl MapSet {
             return None;
         }
         let data = ring.reserve(&mut m.values, self.packet, size)?;
+        if self.clear_records {
+            m.values.slice_mut(data, size as usize)?.fill(0);
+        }
         ring.remember(data, self.events.reserve(map, size as usize));
         Some(data)
     }

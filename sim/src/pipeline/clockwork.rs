@@ -2,6 +2,7 @@
 //!
 //! Every field is a register: a cycle reads the old state and makes the new one.
 
+use super::events::EventStream;
 use super::gates::{Gates, Plan};
 use super::{Departure, Stalls, Traffic};
 use crate::outcome::Fault;
@@ -55,11 +56,19 @@ pub(super) struct Traveller {
     emitted: (i32, i32),
     /// Output beats.
     outputs: i32,
+    /// It sends events, and is not retired before they have gone.
+    sends: bool,
 }
 
 impl Traveller {
     /// Packet number `packet` of `len` bytes; if it leaves, with the bytes at coordinates `start .. end`.
-    pub fn new(packet: usize, len: u32, leaves: bool, start: i32, end: i32) -> Self {
+    pub fn new(
+        packet: usize,
+        len: u32,
+        leaves: bool,
+        (start, end): (i32, i32),
+        sends: bool,
+    ) -> Self {
         let in_beats = len.div_ceil(BEAT as u32) as i32;
         let outputs = (end - start + BEAT - 1) / BEAT;
         let down = start < 0;
@@ -71,7 +80,7 @@ impl Traveller {
         } else {
             (start / BEAT, (end + BEAT - 1) / BEAT)
         };
-        Self { packet, leaves, in_beats, down, emitted, outputs }
+        Self { packet, leaves, in_beats, down, emitted, outputs, sends }
     }
 
     /// Steps of the deparser, from the first to behind the last.
@@ -125,6 +134,9 @@ pub(super) struct Clockwork {
     mix: Option<Out>,
     out: Option<Out>,
     last_progress: u64,
+    pub events: EventStream,
+    /// Beats of the events of the packets in `source` that send some.
+    event_beats: VecDeque<VecDeque<u32>>,
 }
 
 impl Clockwork {
@@ -147,6 +159,8 @@ impl Clockwork {
             mix: None,
             out: None,
             last_progress: 0,
+            events: EventStream::default(),
+            event_beats: VecDeque::new(),
         }
     }
 
@@ -155,10 +169,13 @@ impl Clockwork {
         self.cycle
     }
 
-    /// Puts a packet behind those to be accepted; `ticket` is what the gates must know of it.
-    pub fn send(&mut self, packet: Traveller, ticket: &[u64]) {
+    /// Puts a packet behind those to be accepted; `ticket` is what the gates must know of it, `events` has the beats of each of its events.
+    pub fn send(&mut self, packet: Traveller, ticket: &[u64], events: VecDeque<u32>) {
         self.source.push_back(packet);
         self.tickets.extend(ticket);
+        if packet.sends {
+            self.event_beats.push_back(events);
+        }
     }
 
     /// The gates, after a run.
@@ -194,7 +211,7 @@ impl Clockwork {
         traffic: &mut impl Traffic,
         departures: &mut [Departure],
     ) -> Result<(), Fault> {
-        while !(self.descriptors.is_empty() && self.output_is_empty()) {
+        while !(self.descriptors.is_empty() && self.output_is_empty() && self.events.is_empty()) {
             self.tick(traffic, departures)?;
         }
         Ok(())
@@ -226,6 +243,10 @@ impl Clockwork {
             }
         }
         let retired = self.deparse(departures);
+        let event_ready = traffic.event_ready(self.cycle);
+        if self.events.tick(self.cycle, event_ready) {
+            self.last_progress = self.cycle;
+        }
         self.accept(room, credit, traffic, departures);
         self.inflight -= u32::from(retired);
         if self.cycle - self.last_progress > PATIENCE {
@@ -270,6 +291,10 @@ impl Clockwork {
             // Out of the last stage's boundary, through the descriptor FIFO.
             let visible = self.last_stage(self.cycle + 1) + 2;
             self.descriptors.push_back((visible, packet));
+            if packet.sends {
+                let beats = self.event_beats.pop_front().expect("sent with the packet");
+                self.events.push(visible, beats);
+            }
         }
         if last {
             self.source.pop_front();
@@ -297,6 +322,10 @@ impl Clockwork {
         let steps = packet.steps();
         let k = self.step.unwrap_or(steps.0);
         let pops = (0..packet.in_beats).contains(&k);
+        let done = k + 1 == steps.1;
+        if done && packet.sends && !self.events.may_retire() {
+            return false;
+        }
         if pops && self.beats.front().is_none_or(|&from| from > self.cycle) {
             return false;
         }
@@ -314,10 +343,12 @@ impl Clockwork {
             self.beats.pop_front();
         }
         self.last_progress = self.cycle;
-        let done = k + 1 == steps.1;
         self.step = (!done).then_some(k + 1);
         if done {
             self.descriptors.pop_front();
+            if packet.sends {
+                self.events.retire();
+            }
             if !packet.leaves {
                 departures[packet.packet].cycle_out = self.cycle;
             }

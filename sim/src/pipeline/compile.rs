@@ -5,6 +5,7 @@ mod sections;
 mod tickets;
 
 use super::clockwork::Shape;
+use super::events::EventSlot;
 use super::op::{Atomic, Coord, Insert, Key, Micro, Pair, Place, Row};
 use beeline_ir::dfg::{low_mask, Dfg};
 use beeline_ir::entities::{Inst, MapId, Value};
@@ -50,6 +51,8 @@ pub(super) struct Program {
     /// Rows of the verdict, in the order of [`beeline_ir::Verdict::values`], with their widths.
     pub verdict: [(Row, u8); 6],
     pub patches: Vec<Patch>,
+    /// In the order in which they leave.
+    pub events: Vec<EventSlot>,
     pub shape: Shape,
     pub tickets: Tickets,
 }
@@ -72,6 +75,7 @@ impl Program {
         let dfg = &staged.pipeline.dfg;
         let verdict = staged.pipeline.verdict.values().map(|v| (c.row(v), dfg.bits(v)));
         let patches = c.patches();
+        let events = c.events();
         let shape = Shape::of(staged);
         let tickets = c.tickets(&shape.gates);
         Self {
@@ -82,6 +86,7 @@ impl Program {
             window: staged.window as usize,
             verdict,
             patches,
+            events,
             shape,
             tickets,
         }
@@ -375,6 +380,19 @@ impl<'a> Compiler<'a> {
             lo += self.dfg.bits(*part);
         }
         self.row_of[v] = so_far;
+    }
+
+    fn events(&self) -> Vec<EventSlot> {
+        let slot = |&inst: &Inst| match &self.dfg.insts[inst].op {
+            Op::EventOutput { map, data, len, when } => Some(EventSlot {
+                map: map.index(),
+                conditions: [self.pred(inst), self.row(*when)],
+                len: self.row(*len),
+                data: data.iter().map(|&d| (self.row(d), self.dfg.bits(d) / 8)).collect(),
+            }),
+            _ => None,
+        };
+        self.staged.pipeline.order.iter().filter_map(slot).collect()
     }
 
     fn pred(&self, inst: Inst) -> Row {

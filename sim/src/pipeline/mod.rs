@@ -12,6 +12,7 @@
 mod clockwork;
 mod compile;
 mod deparse;
+mod events;
 mod gates;
 mod lanes;
 mod op;
@@ -22,9 +23,12 @@ use crate::trace::Inputs;
 use beeline_ir::{StagedPipeline, Validated};
 use clockwork::{Clockwork, Traveller};
 use compile::Program;
+use events::Sent;
 use gates::Gates;
 use lanes::{Frame, LANES};
 use std::ops::Range;
+
+pub use events::SentEvent;
 
 /// A packet to be sent in.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,11 @@ pub trait Traffic {
 
     /// `m_axis_tready` in `cycle`. Asked once for each cycle, in order.
     fn ready(&mut self, cycle: u64) -> bool;
+
+    /// `m_event_tready` in `cycle`. Asked once for each cycle, in order.
+    fn event_ready(&mut self, _cycle: u64) -> bool {
+        true
+    }
 }
 
 /// Beats without a gap in, always ready out.
@@ -82,6 +91,8 @@ pub struct Stalls {
     pub output: u64,
     /// For each map, by number: a packet was held at one of its gates. Empty if there are no gates.
     pub maps: Vec<u64>,
+    /// A beat of an event was offered, but its receiver was not ready.
+    pub events: u64,
 }
 
 /// The result of a run.
@@ -97,6 +108,7 @@ pub struct Run {
     stations: usize,
     fired: Vec<u64>,
     arena: Vec<u8>,
+    sent: Sent,
 }
 
 impl Run {
@@ -108,6 +120,11 @@ impl Run {
     /// The cycles in which packet `n` moved on from the stages with gates, ascending.
     pub fn gate_cycles(&self, n: usize) -> &[u64] {
         &self.fired[n * self.stations..][..self.stations]
+    }
+
+    /// What was sent to user space, in order, with its bytes.
+    pub fn events(&self) -> impl Iterator<Item = (&SentEvent, &[u8])> {
+        self.sent.events.iter().enumerate().map(|(n, e)| (e, self.sent.bytes(n)))
     }
 
     /// The result for packet `n`, in the form that all engines share.
@@ -170,14 +187,16 @@ impl PipelineSim {
                 ticket.clear();
                 let rows = |row| self.frame.get(row, lane);
                 self.program.tickets.fill(&self.program.shape.gates, rows, &mut ticket);
+                let packet = run.departures.len();
+                let events = run.sent.collect(&self.program, &self.frame, lane, packet)?;
                 let traveller = Traveller::new(
-                    run.departures.len(),
+                    packet,
                     arrival.bytes.len() as u32,
                     leaving.exit.action().leaves(),
-                    leaving.start,
-                    leaving.end,
+                    (leaving.start, leaving.end),
+                    !events.is_empty(),
                 );
-                clockwork.send(traveller, &ticket);
+                clockwork.send(traveller, &ticket, events);
                 run.departures.push(Departure {
                     exit: leaving.exit,
                     cycle_in: 0,
@@ -189,6 +208,10 @@ impl PipelineSim {
         }
         clockwork.drain(traffic, &mut run.departures)?;
         (run.cycles, run.stalls) = (clockwork.cycle(), clockwork.stalls.clone());
+        run.stalls.events = clockwork.events.stalls;
+        for (event, cycle) in run.sent.events.iter_mut().zip(&clockwork.events.accepted) {
+            event.cycle = *cycle;
+        }
         run.stations = self.program.shape.gates.stations();
         (run.stalls.maps, run.fired) = clockwork.into_gates().finish();
         Ok(run)

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod driver;
+mod events;
 pub mod host;
 mod lpm;
 pub mod model;
@@ -33,6 +34,7 @@ pub struct Prepared {
 /// `Skipped` without Verilator; `Internal` if the design misbehaves.
 pub fn prepare(job: &Job<'_>) -> Result<Prepared, EngineError> {
     let hardware = job.hardware()?;
+    crate::pipeline::check_events(job, hardware)?;
     let built_for = (hardware.options.cpu, hardware.options.seed);
     if (job.surroundings.cpu, job.surroundings.seed) != built_for {
         return Err(EngineError::Input("the design was compiled for another seed or CPU".into()));
@@ -72,7 +74,8 @@ impl Prepared {
 pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
     let mut prepared = prepare(job)?;
     let run = prepared.replay()?;
-    let packets = packets(&run)?;
+    let mut packets = packets(&run)?;
+    let event_cycles = events::attach(&run, &mut packets)?;
     let hardware = job.hardware()?;
     let decls: Vec<&MapDecl> = hardware.staged.pipeline.dfg.maps.values().collect();
     let stalls = (0..decls.len())
@@ -96,7 +99,7 @@ pub fn run(job: &Job<'_>) -> Result<Record, EngineError> {
         })
         .collect::<Result<_, _>>()?;
     let (cycles, stalls) = (Some(run.cycles), Some(stalls));
-    Ok(Record { packets, maps, cycles, stalls, ..Record::default() })
+    Ok(Record { packets, maps, cycles, stalls, event_cycles, ..Record::default() })
 }
 
 fn internal(e: model::ModelError) -> EngineError {
@@ -213,7 +216,8 @@ pub fn stream(job: &Job<'_>) -> Stream {
         }
     }
     let ready = job.pacing.ready_pattern().into_iter().map(u8::from).collect();
-    Stream { beats, metas, ready }
+    let event_ready = job.pacing.event_ready_pattern().into_iter().map(u8::from).collect();
+    Stream { beats, metas, ready, event_ready }
 }
 
 /// Puts the output stream and the retire pulses together, and checks the stream's rules.

@@ -101,6 +101,10 @@ pub struct RunRecord {
     pub accepted: Vec<u64>,
     /// Cycle in which each start of a host request was accepted.
     pub starts: Vec<u64>,
+    /// Beats of the event stream in order.
+    pub events: Vec<OutBeat>,
+    /// Number that the design gave the first packet.
+    pub first_packet: u32,
 }
 
 /// A trace in the form in which it is replayed.
@@ -111,6 +115,8 @@ pub struct Stream {
     pub metas: Vec<Meta>,
     /// The output's ready pattern, repeated.
     pub ready: Vec<u8>,
+    /// The event stream's.
+    pub event_ready: Vec<u8>,
 }
 
 /// Why a model cannot be used.
@@ -136,7 +142,17 @@ type New = unsafe extern "C" fn(u64) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type AxilWrite = unsafe extern "C" fn(*mut c_void, u32, u32) -> i32;
 type AxilRead = unsafe extern "C" fn(*mut c_void, u32, *mut u32) -> i32;
-type Start = unsafe extern "C" fn(*mut c_void, *const Beat, u64, *const Meta, u64, *const u8, u64);
+type Start = unsafe extern "C" fn(
+    *mut c_void,
+    *const Beat,
+    u64,
+    *const Meta,
+    u64,
+    *const u8,
+    u64,
+    *const u8,
+    u64,
+);
 type Pending = unsafe extern "C" fn(*mut c_void) -> u64;
 type Finish = unsafe extern "C" fn(*mut c_void, u64) -> i64;
 type Outs = unsafe extern "C" fn(*mut c_void, *mut u64) -> *const OutBeat;
@@ -157,6 +173,9 @@ pub struct Model {
     entered: Cycles,
     accepted: Cycles,
     starts: Cycles,
+    events: Outs,
+    /// Packets of earlier replays.
+    packets: u32,
     /// What a replay that has been started reads until it is finished.
     stream: Option<Arc<Stream>>,
     /// Keeps the code mapped; dropped after `handle` is freed.
@@ -186,6 +205,8 @@ impl Model {
                 entered: *library.get(b"bl_entered\0")?,
                 accepted: *library.get(b"bl_accepted\0")?,
                 starts: *library.get(b"bl_starts\0")?,
+                events: *library.get(b"bl_events\0")?,
+                packets: 0,
                 stream: None,
                 handle: new(seed),
                 _library: library,
@@ -224,7 +245,7 @@ impl Model {
     /// If nothing moves for a long time.
     ///
     /// # Panics
-    /// If the ready pattern is empty or a beat refers to no meta: a defect of the caller.
+    /// If a ready pattern is empty or a beat refers to no meta: a defect of the caller.
     pub fn replay(&mut self, stream: Arc<Stream>) -> Result<RunRecord, ModelError> {
         self.start(stream);
         self.finish()
@@ -235,10 +256,11 @@ impl Model {
     /// # Panics
     /// As [`Model::replay`].
     pub fn start(&mut self, stream: Arc<Stream>) {
-        assert!(!stream.ready.is_empty(), "a ready pattern has at least one cycle");
+        let patterns = [&stream.ready, &stream.event_ready];
+        assert!(patterns.iter().all(|p| !p.is_empty()), "a ready pattern has at least one cycle");
         let metas = stream.metas.len();
         assert!(stream.beats.iter().all(|b| (b.packet as usize) < metas), "each beat has a meta");
-        let Stream { beats, metas, ready } = &**self.stream.insert(stream);
+        let Stream { beats, metas, ready, event_ready } = &**self.stream.insert(stream);
         // SAFETY: the vectors stay as they are in `self.stream` until `finish`, their lengths are passed with them, and
         // the shim reads within them (packet indices and the pattern's length were checked above).
         unsafe {
@@ -250,6 +272,8 @@ impl Model {
                 metas.len() as u64,
                 ready.as_ptr(),
                 ready.len() as u64,
+                event_ready.as_ptr(),
+                event_ready.len() as u64,
             );
         }
     }
@@ -278,10 +302,13 @@ impl Model {
     pub fn finish(&mut self) -> Result<RunRecord, ModelError> {
         let stream = self.stream.take().expect("a replay was started");
         let longest_idle = stream.beats.iter().map(|b| u64::from(b.idle)).max().unwrap_or(0);
-        let patience = 20_000 + stream.ready.len() as u64 + longest_idle;
+        let patterns = stream.ready.len() + stream.event_ready.len();
+        let patience = 20_000 + patterns as u64 + longest_idle;
         // SAFETY: `stream` is the trace that `bl_start` got, and lives until the call is over.
         let cycles = unsafe { (self.finish)(self.handle, patience) };
         let cycles = u64::try_from(cycles).map_err(|_| ModelError::Stuck(patience))?;
+        let first_packet = self.packets;
+        self.packets = self.packets.wrapping_add(stream.metas.len() as u32);
         // SAFETY: the shim's vectors stay as they are until the next replay.
         unsafe {
             Ok(RunRecord {
@@ -291,6 +318,8 @@ impl Model {
                 entered: collect(self.handle, self.entered),
                 accepted: collect(self.handle, self.accepted),
                 starts: collect(self.handle, self.starts),
+                events: collect(self.handle, self.events),
+                first_packet,
             })
         }
     }

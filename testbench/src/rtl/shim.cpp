@@ -55,12 +55,17 @@ struct Stream {
     uint64_t num_packets = 0;
     const uint8_t* ready = nullptr;
     uint64_t ready_len = 0;
+    const uint8_t* event_ready = nullptr;
+    uint64_t event_ready_len = 0;
     uint64_t beat = 0;        // next one to be accepted
     uint32_t idle = 0;        // cycles until it is offered
     bool first = true;        // it is the first of its packet
     bool loaded = false;      // it is on the bus
     bool offer = false;       // it is offered in this cycle
     uint64_t phase = 0;       // place in the ready pattern
+    uint64_t event_phase = 0; // place in that of the events
+    bool event_taken = false; // the receiver of events is ready in this cycle
+    bool event_waits = false; // a beat of an event was offered and not taken
     uint64_t cycle = 0;
     uint64_t leaving = 0;     // packets that leave, by their retire pulses
     uint64_t left = 0;        // packets that have left
@@ -77,6 +82,7 @@ struct Model {
     std::vector<uint64_t> entered;
     std::vector<uint64_t> accepted;  // cycle of each beat
     std::vector<uint64_t> starts;    // cycle of each start of a host request
+    std::vector<BlOut> events;
 
     void rise() {
         top->clk = 1;
@@ -108,6 +114,29 @@ void put_user(Vtop& top, const BlMeta& m) {
     top.s_axis_tuser[4] = m.queue >> 16;
 }
 
+// The event stream, which designs without events do not have.
+template <typename Top>
+void put_event_ready(Top& top, bool ready) requires requires { top.m_event_tready; } {
+    top.m_event_tready = ready;
+}
+template <typename Top>
+void put_event_ready(Top&, bool) {}
+
+// What the event stream offers: true if a beat is there.
+template <typename Top>
+bool event_beat(Top& top, BlOut& o) requires requires { top.m_event_tvalid; } {
+    if (!top.m_event_tvalid) return false;
+    std::memcpy(o.data, &top.m_event_tdata[0], 64);
+    o.keep = top.m_event_tkeep;
+    o.user = top.m_event_tuser;
+    o.last = top.m_event_tlast;
+    return true;
+}
+template <typename Top>
+bool event_beat(Top&, BlOut&) {
+    return false;
+}
+
 void Model::drive() {
     Stream& s = stream;
     Vtop& t = *top;
@@ -130,6 +159,9 @@ void Model::drive() {
     t.s_axis_tvalid = s.offer;
     t.m_axis_tready = s.ready[s.phase];
     if (++s.phase == s.ready_len) s.phase = 0;
+    s.event_taken = s.event_ready[s.event_phase];
+    put_event_ready(t, s.event_taken);
+    if (++s.event_phase == s.event_ready_len) s.event_phase = 0;
 }
 
 void Model::sample() {
@@ -154,6 +186,14 @@ void Model::sample() {
         o.last = t.m_axis_tlast;
         outs.push_back(o);
         s.left += t.m_axis_tlast;
+        s.last_event = s.cycle;
+    }
+    BlOut event;
+    s.event_waits = event_beat(t, event);
+    if (s.event_waits && s.event_taken) {
+        event.cycle = s.cycle;
+        events.push_back(event);
+        s.event_waits = false;
         s.last_event = s.cycle;
     }
     if (t.retire_valid) {
@@ -186,6 +226,7 @@ void* bl_new(uint64_t seed) {
     m->top->rst = 1;
     m->top->s_axis_tvalid = 0;
     m->top->m_axis_tready = 0;
+    put_event_ready(*m->top, false);
     m->top->s_axil_awvalid = 0;
     m->top->s_axil_wvalid = 0;
     m->top->s_axil_bready = 0;
@@ -252,14 +293,15 @@ int bl_axil_read(void* p, uint32_t addr, uint32_t* data) {
     return response;
 }
 
-// Starts the replay of `beats`; `ready` is the output's ready pattern, repeated. All of them must live until bl_finish has
+// Starts the replay of `beats`; `ready` and `event_ready` are the ready patterns of packets and events, repeated. All of them must live until bl_finish has
 // returned. Each cycle of a register access from here on is one of the replay.
 void bl_start(void* p, const BlBeat* beats, uint64_t num_beats, const BlMeta* metas, uint64_t num_packets,
-              const uint8_t* ready, uint64_t ready_len) {
+              const uint8_t* ready, uint64_t ready_len, const uint8_t* event_ready, uint64_t event_ready_len) {
     auto& m = *static_cast<Model*>(p);
     m.outs.clear();
     m.retires.clear();
     m.starts.clear();
+    m.events.clear();
     m.entered.assign(num_packets, 0);
     m.accepted.assign(num_beats, 0);
     m.stream = Stream{};
@@ -269,6 +311,8 @@ void bl_start(void* p, const BlBeat* beats, uint64_t num_beats, const BlMeta* me
     m.stream.num_packets = num_packets;
     m.stream.ready = ready;
     m.stream.ready_len = ready_len;
+    m.stream.event_ready = event_ready;
+    m.stream.event_ready_len = event_ready_len;
     m.stream.idle = num_beats ? beats[0].idle : 0;
     m.active = true;
 }
@@ -283,15 +327,16 @@ uint64_t bl_pending(void* p) {
 int64_t bl_finish(void* p, uint64_t patience) {
     auto& m = *static_cast<Model*>(p);
     const Stream& s = m.stream;
-    while (m.retires.size() < s.num_packets || s.left < s.leaving) {
+    while (m.retires.size() < s.num_packets || s.left < s.leaving || s.event_waits) {
         if (s.cycle - s.last_event > patience) break;
         m.begin();
         m.end();
     }
-    const bool stuck = m.retires.size() < s.num_packets || s.left < s.leaving;
+    const bool stuck = m.retires.size() < s.num_packets || s.left < s.leaving || s.event_waits;
     m.active = false;
     m.top->s_axis_tvalid = 0;
     m.top->m_axis_tready = 0;
+    put_event_ready(*m.top, false);
     return stuck ? -1 : static_cast<int64_t>(s.cycle);
 }
 
@@ -299,6 +344,12 @@ const BlOut* bl_outs(void* p, uint64_t* n) {
     auto& m = *static_cast<Model*>(p);
     *n = m.outs.size();
     return m.outs.data();
+}
+
+const BlOut* bl_events(void* p, uint64_t* n) {
+    auto& m = *static_cast<Model*>(p);
+    *n = m.events.size();
+    return m.events.data();
 }
 
 const BlRetire* bl_retires(void* p, uint64_t* n) {

@@ -54,7 +54,8 @@ impl Bench {
             .collect();
         let metas: Vec<Meta> = packets.iter().map(|p| Meta::new(0, p.len() as u32, 1, 0)).collect();
         let ready: Vec<u8> = traffic.ready.iter().map(|r| u8::from(*r)).collect();
-        let rtl = model.replay(Arc::new(Stream { beats, metas, ready })).unwrap();
+        let stream = Stream { beats, metas, ready, event_ready: vec![1] };
+        let rtl = model.replay(Arc::new(stream)).unwrap();
 
         let mut maps = MapSet::from_decls(self.staged.pipeline.dfg.maps.values()).unwrap();
         let inputs =
