@@ -88,7 +88,7 @@ impl Rings {
         let open = self.must_be_zero.iter().filter(|(v, _)| !is_zero(f, *v));
         let places: BTreeSet<Pc> = open.map(|(_, pc)| *pc).collect();
         let refusal = |pc: Pc| {
-            Diagnostic::error("BL0422", "a record of the same ring buffer may still be open here")
+            Diagnostic::error("BL0427", "a record of the same ring buffer may still be open here")
                 .at(program.place(pc))
                 .help("submit or discard each record before the next one is reserved")
         };
@@ -215,7 +215,7 @@ impl Lift<'_> {
         let total = size.umax.saturating_add(packet);
         if total > MAX_EVENT_BYTES.into() {
             self.refuse(
-                "BL0420",
+                "BL0425",
                 format!("a record may have {total} bytes; the hardware's have at most {MAX_EVENT_BYTES}"),
                 "send fewer bytes, or compare the length with a constant and cut it before the call",
             );
@@ -223,7 +223,7 @@ impl Lift<'_> {
         }
         if size.as_constant().is_none() && packet > 0 {
             self.refuse(
-                "BL0420",
+                "BL0425",
                 "a record of a number of bytes that is not constant, with packet bytes behind it"
                     .to_string(),
                 "send the same number of bytes each time",
@@ -322,7 +322,7 @@ impl Lift<'_> {
         let kept = self.records.insert(site, (map, size.min(MAX_EVENT_BYTES.into()) as u32));
         if size > MAX_EVENT_BYTES.into() {
             self.refuse(
-                "BL0420",
+                "BL0425",
                 format!("a record has {size} bytes; the hardware's have at most {MAX_EVENT_BYTES}"),
                 "split it, or send fewer bytes",
             );
@@ -397,7 +397,7 @@ impl Lift<'_> {
             Some(n) if n > 3 => Some(self.b.iconst(0, 64)),
             _ => {
                 self.refuse(
-                    "BL0421",
+                    "BL0426",
                     "positions in a ring buffer: the hardware sends records and keeps no ring"
                         .to_string(),
                     "ask for BPF_RB_AVAIL_DATA or BPF_RB_RING_SIZE only",

@@ -210,6 +210,11 @@ module acl (
   logic [13:0]  patch_en;
   assign patch_data = {16'd0, after_05.win_0_11};
   assign patch_en = {2'd0, {12{after_05.allowed}}};
+  logic desc_events;
+  logic events_done;
+  logic retire_events;
+  assign desc_events = 1'b0;
+  assign events_done = 1'b1;
   bl_deparser #(
       .HEADROOM(0), .WINDOW(14), .DESC_DEPTH(16), .ALIGN(1'b0), .PATCH_MASK(14'h0fff)
   ) u_deparser (
@@ -218,7 +223,7 @@ module acl (
       .desc_action(after_05.action), .desc_redirect_map(8'd0), .desc_redirect_key(32'd0), .patch_data,
       .patch_en, .pkt_valid, .pkt_data(pkt_out), .pkt_pop, .m_axis_tdata, .m_axis_tkeep, .m_axis_tvalid,
       .m_axis_tready, .m_axis_tlast, .m_axis_tuser, .retire_valid, .retire_code, .retire_length,
-      .retire_redirect_map, .retire_redirect_key
+      .retire_redirect_map, .retire_redirect_key, .desc_events, .events_done, .retire_events
   );
 
   // Host interface.
@@ -253,7 +258,7 @@ module acl (
   logic unused;
   assign unused = &{
       1'b0, req_flags, arrival_timestamp, arrival_ifindex, arrival_queue, arrival_packet_index,
-      arrival_window[111:96]
+      arrival_window[111:96], retire_events
   };
 endmodule
 

@@ -303,6 +303,11 @@ module meter (
   logic [47:0]  patch_en;
   assign patch_data = {64'd0, after_08.win_16_39, 128'd0};
   assign patch_en = {8'd0, {24{1'b1}}, 16'd0};
+  logic desc_events;
+  logic events_done;
+  logic retire_events;
+  assign desc_events = 1'b0;
+  assign events_done = 1'b1;
   bl_deparser #(
       .HEADROOM(0), .WINDOW(48), .DESC_DEPTH(16), .ALIGN(1'b0), .PATCH_MASK(48'h00ffffff0000)
   ) u_deparser (
@@ -311,7 +316,7 @@ module meter (
       .desc_action(32'd2), .desc_redirect_map(8'd0), .desc_redirect_key(32'd2), .patch_data, .patch_en,
       .pkt_valid, .pkt_data(pkt_out), .pkt_pop, .m_axis_tdata, .m_axis_tkeep, .m_axis_tvalid, .m_axis_tready,
       .m_axis_tlast, .m_axis_tuser, .retire_valid, .retire_code, .retire_length, .retire_redirect_map,
-      .retire_redirect_key
+      .retire_redirect_key, .desc_events, .events_done, .retire_events
   );
 
   // Host interface.
@@ -347,7 +352,7 @@ module meter (
   assign unused = &{
       1'b0, arrive_01_valid, arrive_01_token, arrive_04_valid, arrive_04_token, req_present,
       arrival_timestamp, arrival_ifindex, arrival_queue, arrival_packet_index, arrival_window[63:48],
-      arrival_window[383:128], totals_host_row_valid_2
+      arrival_window[383:128], totals_host_row_valid_2, retire_events
   };
 endmodule
 

@@ -154,6 +154,11 @@ module options #(
       2'd0, {2{after_01.is_dns}}, 2'd0, {2{after_01.is_dns}}, 2'd0, {2{after_01.is_dns}}, 2'd0,
       {2{after_01.is_dns}}, 2'd0, {2{after_01.is_dns}}, 12'd0, {8{1'b1}}
   };
+  logic desc_events;
+  logic events_done;
+  logic retire_events;
+  assign desc_events = 1'b0;
+  assign events_done = 1'b1;
   bl_deparser #(
       .HEADROOM(4), .WINDOW(78), .DESC_DEPTH(8), .ALIGN(1'b1), .PATCH_MASK(82'h3333333333333333000ff)
   ) u_deparser (
@@ -162,7 +167,7 @@ module options #(
       .desc_action(32'd2), .desc_redirect_map(8'd0), .desc_redirect_key(32'd0), .patch_data, .patch_en,
       .pkt_valid, .pkt_data(pkt_out), .pkt_pop, .m_axis_tdata, .m_axis_tkeep, .m_axis_tvalid, .m_axis_tready,
       .m_axis_tlast, .m_axis_tuser, .retire_valid, .retire_code, .retire_length, .retire_redirect_map,
-      .retire_redirect_key
+      .retire_redirect_key, .desc_events, .events_done, .retire_events
   );
 
   // Host interface.
@@ -191,7 +196,8 @@ module options #(
   logic unused;
   assign unused = &{
       1'b0, req_flags, req_map, req_slot, req_present, req_key, req_value, req_write, arrival_timestamp,
-      arrival_ifindex, arrival_queue, arrival_packet_index, arrival_window, after_01.start[63:18]
+      arrival_ifindex, arrival_queue, arrival_packet_index, arrival_window, after_01.start[63:18],
+      retire_events
   };
 endmodule
 
