@@ -246,7 +246,7 @@ int dns_cache(struct xdp_md *ctx)
 	if (udp->dest != bpf_htons(DNS_PORT) || dns->answers || dns->authorities || dns->additional)
 		return count(IGNORED, XDP_PASS);
 	record = bpf_map_lookup_elem(&records, &name);
-	if (!record || (__s32)(record->expires - now) <= 0)
+	if (!record || record->expires <= now)
 		return count(MISSED, XDP_PASS);
 	record->hits++;
 	count(ANSWERED, 0);

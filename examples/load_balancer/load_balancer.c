@@ -150,10 +150,13 @@ static __always_inline int select_backend(const struct connection_key *key, __u3
 	__u32 *by_hash = bpf_map_lookup_elem(&table, &place);
 	struct connection fresh = { .packets = 1 };
 	struct connection *known;
+	__u32 selected;
 
 	if (!by_hash)
 		return -1;
-	fresh.backend = *by_hash;
+	selected = *by_hash;
+	barrier_var(selected); /* or clang reads it through one of two pointers */
+	fresh.backend = selected;
 	fresh.seen = bpf_ktime_get_ns();
 	known = bpf_map_lookup_elem(&connections, key);
 	if (known) {
@@ -162,7 +165,7 @@ static __always_inline int select_backend(const struct connection_key *key, __u3
 		return known->backend;
 	}
 	bpf_map_update_elem(&connections, key, &fresh, BPF_ANY);
-	return fresh.backend;
+	return selected;
 }
 
 SEC("xdp")

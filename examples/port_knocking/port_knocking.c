@@ -14,7 +14,7 @@
 #define PROTECTED_PORT 22
 #define KNOCKS 4
 #define KNOCK_NS 300000 /* time for the next knock */
-#define OPEN_NS 2000000 /* how long the port stays open after the last packet */
+#define OPEN_NS 2000000 /* how long the port stays open after the last knock */
 #define IP_FRAGMENT_MASK 0x3fff
 #define FLAG_SYN 0x02
 
@@ -24,8 +24,9 @@ enum knock {
 
 struct visitor {
 	__u64 deadline; /* ns; the state is 0 after that */
-	__u32 state;    /* knocks so far; KNOCKS: open */
 	__u32 opened;   /* how often */
+	__u8 state;     /* knocks so far; KNOCKS: open */
+	__u8 reserved[3];
 };
 
 enum outcome {
@@ -62,7 +63,7 @@ static __always_inline int count(enum outcome outcome, int action)
 }
 
 /* Which place in the sequence a port has. */
-static __always_inline __u32 knock_of(__be16 port)
+static __always_inline __u8 knock_of(__be16 port)
 {
 	switch (port) {
 	case bpf_htons(7001):
@@ -78,7 +79,7 @@ static __always_inline __u32 knock_of(__be16 port)
 	}
 }
 
-static __always_inline int knock(__be32 source, struct visitor *visitor, __u32 number, __u64 now)
+static __always_inline int knock(__be32 source, struct visitor *visitor, __u8 number, __u64 now)
 {
 	if (!visitor) {
 		struct visitor fresh = { .deadline = now + KNOCK_NS, .state = 1 };
@@ -126,7 +127,6 @@ int port_knocking(struct xdp_md *ctx)
 	if (tcp->dest == bpf_htons(PROTECTED_PORT)) {
 		if (!visitor || visitor->state != KNOCKS || now >= visitor->deadline)
 			return count(DENIED, XDP_DROP);
-		visitor->deadline = now + OPEN_NS;
 		return count(ADMITTED, XDP_PASS);
 	}
 	if (((__u8 *)tcp)[13] != FLAG_SYN)

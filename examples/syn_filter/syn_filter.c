@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // SYN-flood filter: a source may open `LIMIT` connections within a window of
-// time, and each packet of an open connection pays one of them back. Who opens
-// more is shut out until it has been quiet for a while. State expires by time; the
-// source that was silent longest gives way when there are too many.
+// time. Who tries more is shut out, its other packets too, until it has opened
+// none for a while. State expires by time; the source that was silent longest
+// gives way when there are too many.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -89,13 +89,10 @@ static __always_inline int carried(struct source *source, __u64 now)
 {
 	if (!source || now >= source->until)
 		return count(CARRIED, XDP_PASS);
-	if (source->opened >= LIMIT) {
-		source->refused++;
-		return count(REFUSED, XDP_DROP);
-	}
-	if (source->opened > 0)
-		source->opened--;
-	return count(CARRIED, XDP_PASS);
+	if (source->opened < LIMIT)
+		return count(CARRIED, XDP_PASS);
+	source->refused++;
+	return count(REFUSED, XDP_DROP);
 }
 
 SEC("xdp")

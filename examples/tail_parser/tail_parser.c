@@ -107,17 +107,6 @@ static __always_inline int finish(enum outcome outcome, __u32 tagged, int action
 	return action;
 }
 
-/* Where the next header is; 0 if the packet does not have `size` bytes there. */
-static __always_inline void *next_header(struct xdp_md *ctx, __u32 offset, __u32 size)
-{
-	void *data = (void *)(long)ctx->data;
-	void *data_end = (void *)(long)ctx->data_end;
-
-	if (offset > LONGEST_HEADERS || data + offset + size > data_end)
-		return 0;
-	return data + offset;
-}
-
 static __always_inline int call_network(struct xdp_md *ctx, __be16 ethertype, __u32 tagged)
 {
 	if (ethertype == bpf_htons(ETH_P_IP))
@@ -139,10 +128,11 @@ static __always_inline int call_transport(struct xdp_md *ctx, __u8 protocol, __u
 SEC("xdp")
 int tail_parser(struct xdp_md *ctx)
 {
-	struct ethhdr *eth = next_header(ctx, 0, sizeof(*eth));
+	void *data_end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
 	struct progress *state = get_progress();
 
-	if (!eth || !state)
+	if ((void *)(eth + 1) > data_end || !state)
 		return finish(MALFORMED, 0, XDP_DROP);
 	state->offset = sizeof(*eth);
 	state->tagged = 0;
@@ -154,13 +144,15 @@ int tail_parser(struct xdp_md *ctx)
 SEC("xdp")
 int parse_vlan(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
 	struct progress *state = get_progress();
 	struct vlan_tag *tag;
 
-	if (!state)
+	if (!state || state->offset > LONGEST_HEADERS)
 		return XDP_ABORTED;
-	tag = next_header(ctx, state->offset, sizeof(*tag));
-	if (!tag)
+	tag = data + state->offset;
+	if ((void *)(tag + 1) > data_end)
 		return finish(MALFORMED, 0, XDP_DROP);
 	state->offset += sizeof(*tag);
 	state->tagged = 1;
@@ -170,13 +162,15 @@ int parse_vlan(struct xdp_md *ctx)
 SEC("xdp")
 int parse_ipv4(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
 	struct progress *state = get_progress();
 	struct iphdr *ip;
 
-	if (!state)
+	if (!state || state->offset > LONGEST_HEADERS)
 		return XDP_ABORTED;
-	ip = next_header(ctx, state->offset, sizeof(*ip));
-	if (!ip || ip->version != 4 || ip->ihl < 5)
+	ip = data + state->offset;
+	if ((void *)(ip + 1) > data_end || ip->version != 4 || ip->ihl < 5)
 		return finish(MALFORMED, state->tagged, XDP_DROP);
 	if (ip->frag_off & bpf_htons(IP_OFFSET_MASK))
 		return finish(FRAGMENT, state->tagged, XDP_PASS);
@@ -189,13 +183,15 @@ int parse_ipv4(struct xdp_md *ctx)
 SEC("xdp")
 int parse_ipv6(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
 	struct progress *state = get_progress();
 	struct ipv6hdr *ip;
 
-	if (!state)
+	if (!state || state->offset > LONGEST_HEADERS)
 		return XDP_ABORTED;
-	ip = next_header(ctx, state->offset, sizeof(*ip));
-	if (!ip || ip->version != 6)
+	ip = data + state->offset;
+	if ((void *)(ip + 1) > data_end || ip->version != 6)
 		return finish(MALFORMED, state->tagged, XDP_DROP);
 	state->offset += sizeof(*ip);
 	return call_transport(ctx, ip->nexthdr, state->tagged);
@@ -204,13 +200,15 @@ int parse_ipv6(struct xdp_md *ctx)
 SEC("xdp")
 int parse_tcp(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
 	struct progress *state = get_progress();
 	struct tcphdr *tcp;
 
-	if (!state)
+	if (!state || state->offset > LONGEST_HEADERS)
 		return XDP_ABORTED;
-	tcp = next_header(ctx, state->offset, sizeof(*tcp));
-	if (!tcp || tcp->doff < 5 || (tcp->syn && (tcp->fin || tcp->rst)))
+	tcp = data + state->offset;
+	if ((void *)(tcp + 1) > data_end || tcp->doff < 5 || (tcp->syn && (tcp->fin || tcp->rst)))
 		return finish(MALFORMED, state->tagged, XDP_DROP);
 	return finish(tcp->syn && !tcp->ack ? TCP_OPENING : TCP_OTHER, state->tagged, XDP_PASS);
 }
@@ -218,13 +216,15 @@ int parse_tcp(struct xdp_md *ctx)
 SEC("xdp")
 int parse_udp(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
 	struct progress *state = get_progress();
 	struct udphdr *udp;
 
-	if (!state)
+	if (!state || state->offset > LONGEST_HEADERS)
 		return XDP_ABORTED;
-	udp = next_header(ctx, state->offset, sizeof(*udp));
-	if (!udp || bpf_ntohs(udp->len) < sizeof(*udp))
+	udp = data + state->offset;
+	if ((void *)(udp + 1) > data_end || bpf_ntohs(udp->len) < sizeof(*udp))
 		return finish(MALFORMED, state->tagged, XDP_DROP);
 	return finish(UDP_PACKET, state->tagged, XDP_PASS);
 }

@@ -17,7 +17,8 @@ pub struct Emitter {
     pub order: Vec<Inst>,
     /// Functions of the `i1` values.
     pub conditions: Conditions,
-    /// Operations between a value and the pipeline's inputs: the estimate by which trees are balanced.
+    /// Operations between a value and the pipeline's inputs, memories counted [`MEMORY_DEPTH`] times: the estimate by which trees are
+    /// balanced.
     depth: SecondaryMap<Value, u32>,
     made: HashMap<BoolFn, Value>,
     constants: HashMap<(u8, u64), Value>,
@@ -25,6 +26,12 @@ pub struct Emitter {
     /// Source location given to new operations.
     pub src: PackedOption<Src>,
 }
+
+/// As how many operations a memory counts: more than any program chains between two memories.
+const MEMORY_DEPTH: u32 = 1 << 16;
+
+/// At most so many conditions of one function are tested after all others because they come late.
+const LATE_CONDITIONS: usize = 4;
 
 /// The two ways of joining a list of bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +65,9 @@ impl Emitter {
         let data = &self.dfg.insts[inst];
         if let Some(v) = data.result {
             let mut depth = 0;
-            data.op.for_each_arg(|a| depth = depth.max(self.depth[a] + 1));
+            let memory = data.op.reads_state() && data.op.map().is_some();
+            let own = if memory { MEMORY_DEPTH } else { 1 };
+            data.op.for_each_arg(|a| depth = depth.max(self.depth[a] + own));
             self.depth[v] = depth;
             match (&data.op, self.dfg.ty(v)) {
                 (Op::Const(c), Ty::Int(bits)) => {
@@ -123,8 +132,40 @@ impl Emitter {
         self.select_on(cond, if_true, if_false)
     }
 
-    /// `cond ? if_true : if_false`, with the one-bit cases folded.
+    /// `cond ? if_true : if_false`, with the one-bit cases folded. A choice that waits for a memory stays the last one: this one is
+    /// then made on both of its sides.
     pub fn select_on(&mut self, cond: Value, if_true: Value, if_false: Value) -> Value {
+        if if_true == if_false {
+            return if_true;
+        }
+        if let Some((late, x, y)) = self.later_choice(cond, if_true) {
+            let (x, y) = (self.choose(cond, x, if_false), self.choose(cond, y, if_false));
+            return self.choose(late, x, y);
+        }
+        if let Some((late, x, y)) = self.later_choice(cond, if_false) {
+            let (x, y) = (self.choose(cond, if_true, x), self.choose(cond, if_true, y));
+            return self.choose(late, x, y);
+        }
+        self.choose(cond, if_true, if_false)
+    }
+
+    /// Condition and sides of the choice that `v` is, if it waits for more memories than `cond`.
+    fn later_choice(&self, cond: Value, v: Value) -> Option<(Value, Value, Value)> {
+        match self.dfg.def(v) {
+            Some(&Op::Select { cond: late, if_true, if_false })
+                if self.depth[late] / MEMORY_DEPTH > self.depth[cond] / MEMORY_DEPTH =>
+            {
+                Some((late, if_true, if_false))
+            }
+            _ => None,
+        }
+    }
+
+    /// `cond ? if_true : if_false`, where the one-bit cases are folded.
+    fn choose(&mut self, cond: Value, if_true: Value, if_false: Value) -> Value {
+        if if_true == if_false {
+            return if_true;
+        }
         let ty = self.dfg.ty(if_true);
         if ty == Ty::Int(1) {
             match (self.dfg.as_const(if_true), self.dfg.as_const(if_false)) {
@@ -165,16 +206,41 @@ impl Emitter {
         let Some(d) = self.conditions.bdd.decision(f) else {
             return self.constant(1, u64::from(f == BoolFn::TRUE));
         };
-        let v = match join_of(d) {
-            Some(join) => {
+        let v = match (self.late_condition(f), join_of(d)) {
+            (Some(var), _) => self.decide_last(f, var),
+            (None, Some(join)) => {
                 let terms = self.chain(f, join);
                 self.join(terms, join)
             }
-            None if d.hi.is_const() => self.literal(d.var, d.hi == BoolFn::FALSE),
-            None => self.decide(d),
+            (None, None) if d.hi.is_const() => self.literal(d.var, d.hi == BoolFn::FALSE),
+            (None, None) => self.decide(d),
         };
         self.made.insert(f, v);
         v
+    }
+
+    /// The last of the few conditions of `f` that wait for more memories than the others; none if all wait alike.
+    ///
+    /// What a row of a map decides must be known within the stage in which the row arrives, if the row is to be written there: it
+    /// may not go through the logic of everything that was known before.
+    fn late_condition(&self, f: BoolFn) -> Option<u32> {
+        let support = self.conditions.bdd.support(f);
+        let depth = |var: &u32| self.depth[self.conditions.literal(*var).0];
+        let latest = support.iter().copied().max_by_key(|var| (depth(var), *var))?;
+        let memories = |var: &u32| depth(var) / MEMORY_DEPTH;
+        let late = support.iter().filter(|var| memories(var) == memories(&latest)).count();
+        (late < support.len() && late <= LATE_CONDITIONS).then_some(latest)
+    }
+
+    /// `f` as a choice by the condition `var` between two functions without it.
+    fn decide_last(&mut self, f: BoolFn, var: u32) -> Value {
+        let bdd = &mut self.conditions.bdd;
+        let holds = bdd.var(var);
+        let fails = bdd.not(holds);
+        let (hi, lo) = (bdd.restrict(f, holds), bdd.restrict(f, fails));
+        let (if_true, if_false) = (self.value_of(hi), self.value_of(lo));
+        let cond = self.literal(var, false);
+        self.select_on(cond, if_true, if_false)
     }
 
     fn decide(&mut self, d: Decision) -> Value {
