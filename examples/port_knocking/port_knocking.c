@@ -13,13 +13,14 @@
 
 #define PROTECTED_PORT 22
 #define KNOCKS 4
+#define STATE_MASK 7 /* few bits, so that hardware compares them fast */
 #define KNOCK_NS 300000 /* time for the next knock */
 #define OPEN_NS 2000000 /* how long the port stays open after the last knock */
 #define IP_FRAGMENT_MASK 0x3fff
 #define FLAG_SYN 0x02
 
 enum knock {
-	KNOCK_NONE = 0xff,
+	KNOCK_NONE = 7,
 };
 
 struct visitor {
@@ -88,7 +89,7 @@ static __always_inline int knock(__be32 source, struct visitor *visitor, __u8 nu
 			bpf_map_update_elem(&visitors, &source, &fresh, BPF_ANY);
 		return count(KNOCKED, XDP_DROP);
 	}
-	if (number == visitor->state && now < visitor->deadline) {
+	if (number == (visitor->state & STATE_MASK) && now < visitor->deadline) {
 		visitor->state = number + 1;
 		if (number == KNOCKS - 1) {
 			visitor->deadline = now + OPEN_NS;
@@ -125,7 +126,7 @@ int port_knocking(struct xdp_md *ctx)
 	source = ip->saddr;
 	visitor = bpf_map_lookup_elem(&visitors, &source);
 	if (tcp->dest == bpf_htons(PROTECTED_PORT)) {
-		if (!visitor || visitor->state != KNOCKS || now >= visitor->deadline)
+		if (!visitor || (visitor->state & STATE_MASK) != KNOCKS || now >= visitor->deadline)
 			return count(DENIED, XDP_DROP);
 		return count(ADMITTED, XDP_PASS);
 	}

@@ -82,7 +82,7 @@ struct traffic {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, OUTCOMES);
 	__type(key, __u32);
 	__type(value, struct traffic);
@@ -101,8 +101,8 @@ static __always_inline int finish(enum outcome outcome, __u32 tagged, int action
 	struct traffic *traffic = bpf_map_lookup_elem(&outcomes, &index);
 
 	if (traffic) {
-		traffic->packets++;
-		traffic->tagged += tagged;
+		__sync_fetch_and_add(&traffic->packets, 1);
+		__sync_fetch_and_add(&traffic->tagged, tagged);
 	}
 	return action;
 }

@@ -14,17 +14,13 @@ const SEEDS: u64 = 3;
 
 /// Examples that have no hardware form yet. A test holds that they are refused, so the list can only shrink.
 const REFUSED: &[&str] = &[
-    "conntrack",
-    "dns_cache",
     "flow_telemetry",
     "heavy_hitter",
-    "load_balancer",
     "lpm_router",
     "mac_learning",
     "port_knocking",
     "rate_limiter",
     "snat",
-    "syn_filter",
     "tail_parser",
 ];
 

@@ -46,7 +46,8 @@ impl Subject {
             map_file::parse(&json, Path::new(name), &program.maps, &program.xdp_programs).unwrap();
         let tail_calls = TailCalls::load(&object, &program, &maps, &resize).unwrap();
         let program = verifier::verify(program).unwrap_or_else(|d| panic!("{name}: {}", d[0]));
-        let hardware = match compile(&program, &Options::default()) {
+        let options = Options { tail_calls: tail_calls.clone(), ..Options::default() };
+        let hardware = match compile(&program, &options) {
             Ok(compiled) => Ok(compiled),
             Err(CompileError::Rejected(why)) => Err(why[0].to_string()),
             Err(CompileError::Internal(why)) => panic!("{name}: {why}"),
