@@ -102,7 +102,8 @@ static __always_inline int finish(enum outcome outcome, __u32 tagged, int action
 
 	if (traffic) {
 		__sync_fetch_and_add(&traffic->packets, 1);
-		__sync_fetch_and_add(&traffic->tagged, tagged);
+		if (tagged)
+			__sync_fetch_and_add(&traffic->tagged, 1);
 	}
 	return action;
 }

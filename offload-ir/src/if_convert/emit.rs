@@ -4,7 +4,7 @@ use super::bdd::{BoolFn, Decision};
 use super::conditions::Conditions;
 use crate::dfg::{low_mask, Dfg, Ty};
 use crate::entities::{Inst, MapId, Src, Value};
-use crate::op::{BinOp, Op};
+use crate::op::{BinOp, CmpOp, Op};
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::SecondaryMap;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ pub struct Emitter {
     pub order: Vec<Inst>,
     /// Functions of the `i1` values.
     pub conditions: Conditions,
-    /// Operations between a value and the pipeline's inputs, memories counted [`MEMORY_DEPTH`] times: the estimate by which trees are
+    /// How late a value is, in about the delay of a look-up table (memories count as [`MEMORY_DEPTH`]): the estimate by which trees are
     /// balanced.
     depth: SecondaryMap<Value, u32>,
     made: HashMap<BoolFn, Value>,
@@ -27,7 +27,7 @@ pub struct Emitter {
     pub src: PackedOption<Src>,
 }
 
-/// As how many operations a memory counts: more than any program chains between two memories.
+/// How late the answer of a memory is: more than all that any program chains between two memories.
 const MEMORY_DEPTH: u32 = 1 << 16;
 
 /// At most so many conditions of one function are tested after all others because they come late.
@@ -65,9 +65,8 @@ impl Emitter {
         let data = &self.dfg.insts[inst];
         if let Some(v) = data.result {
             let mut depth = 0;
-            let memory = data.op.reads_state() && data.op.map().is_some();
-            let own = if memory { MEMORY_DEPTH } else { 1 };
-            data.op.for_each_arg(|a| depth = depth.max(self.depth[a] + own));
+            data.op.for_each_arg(|a| depth = depth.max(self.depth[a]));
+            depth += weight(&data.op);
             self.depth[v] = depth;
             match (&data.op, self.dfg.ty(v)) {
                 (Op::Const(c), Ty::Int(bits)) => {
@@ -326,6 +325,18 @@ impl Emitter {
     fn take_shallowest(&self, terms: &mut Vec<Value>) -> Value {
         let least = (0..terms.len()).min_by_key(|&i| (self.depth[terms[i]], i));
         terms.remove(least.expect("called with terms left"))
+    }
+}
+
+/// How late the result of `op` is after its operands: nothing for wires, about three tables for a carry chain.
+fn weight(op: &Op) -> u32 {
+    match op {
+        Op::Const(_) | Op::Input(_) | Op::EntryConst { .. } | Op::EntryIsNull(_) => 0,
+        Op::Zext(_) | Op::Sext(_) | Op::Extract { .. } | Op::Concat(_) | Op::Bswap(_) => 0,
+        Op::Cmp(CmpOp::Eq | CmpOp::Ne, ..) => 2,
+        Op::Cmp(..) | Op::Bin(BinOp::Add | BinOp::Sub | BinOp::Mul, ..) => 3,
+        op if op.reads_state() && op.map().is_some() => MEMORY_DEPTH,
+        _ => 1,
     }
 }
 

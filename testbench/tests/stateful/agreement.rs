@@ -15,13 +15,8 @@ const SEEDS: u64 = 3;
 /// Examples that have no hardware form yet. A test holds that they are refused, so the list can only shrink.
 const REFUSED: &[&str] = &[
     "flow_telemetry",
-    "heavy_hitter",
     "lpm_router",
-    "mac_learning",
-    "port_knocking",
-    "rate_limiter",
     "snat",
-    "tail_parser",
 ];
 
 /// Stages of a pipeline that no compiled example has yet.

@@ -6,4 +6,6 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
 mod agreement;
+mod full;
+mod rates;
 mod subject;

@@ -1,6 +1,6 @@
 //! An example made ready to run: program, hardware, map content, traffic.
 
-use beeline_frontend::{load, verifier, VerifiedProgram};
+use beeline_frontend::{load, verifier, Program, VerifiedProgram};
 use beeline_testbench::capture::{Trace, TracePacket};
 use beeline_testbench::engine::{EngineKind, Job, Surroundings};
 use beeline_testbench::equiv::{equiv, Report, Status};
@@ -24,27 +24,31 @@ pub struct Subject {
 impl Subject {
     /// The example as it is.
     pub fn load(name: &str) -> Self {
-        Self::resized(name, &[])
+        Self::adjusted(name, &|_| ())
     }
 
     /// The example with some maps of another size.
     pub fn resized(name: &str, sizes: &[(&str, u32)]) -> Self {
-        let workload = workloads::all().into_iter().find(|w| w.name == name).unwrap();
-        let file = format!("../examples/{name}/{name}.o");
-        let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        let object = load(&bytes, name).unwrap();
-        let resize = |program: &mut beeline_frontend::Program| {
+        Self::adjusted(name, &|program| {
             for (map, entries) in sizes {
                 let map = program.maps.iter_mut().find(|m| m.name == *map).unwrap();
                 map.max_entries = *entries;
             }
-        };
+        })
+    }
+
+    /// The example after `adjust` has changed its programs.
+    pub fn adjusted(name: &str, adjust: &dyn Fn(&mut Program)) -> Self {
+        let workload = workloads::all().into_iter().find(|w| w.name == name).unwrap();
+        let file = format!("../examples/{name}/{name}.o");
+        let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let object = load(&bytes, name).unwrap();
         let mut program = object.program(Some(name)).unwrap();
-        resize(&mut program);
+        adjust(&mut program);
         let json = maps_json(&(workload.maps)());
         let maps =
             map_file::parse(&json, Path::new(name), &program.maps, &program.xdp_programs).unwrap();
-        let tail_calls = TailCalls::load(&object, &program, &maps, &resize).unwrap();
+        let tail_calls = TailCalls::load(&object, &program, &maps, adjust).unwrap();
         let program = verifier::verify(program).unwrap_or_else(|d| panic!("{name}: {}", d[0]));
         let options = Options { tail_calls: tail_calls.clone(), ..Options::default() };
         let hardware = match compile(&program, &options) {
