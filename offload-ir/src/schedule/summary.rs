@@ -3,7 +3,7 @@
 use super::model::register_bits_of;
 use crate::entities::{Inst, Value};
 use crate::op::{AtomicOp, BinOp, CmpOp, Op};
-use crate::pipeline::{Boundary, StagedPipeline};
+use crate::pipeline::{Boundary, GateKind, StagedPipeline};
 use cranelift_entity::EntityRef;
 use std::fmt::Write;
 
@@ -41,6 +41,14 @@ pub fn summary(staged: &StagedPipeline) -> String {
     for (n, boundary) in staged.boundaries.iter().enumerate() {
         line(String::new());
         line(format!("stage {n}"));
+        for gate in staged.gates.iter().filter(|gate| gate.stage.index() == n) {
+            let what = match gate.kind {
+                GateKind::Keys => "keys",
+                GateKind::Rows => "rows",
+            };
+            let map = &p.dfg.maps[gate.map].name;
+            line(format!("    gate      {what} of {map}: changes are made in {}", gate.commit));
+        }
         for port in staged.value_ports.iter().filter(|port| port.issue.index() == n) {
             line(format!(
                 "    request   {}[{}]",

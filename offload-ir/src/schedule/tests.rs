@@ -154,6 +154,7 @@ fn check_schedule(
     }
     let text = super::summary(&staged);
     assert!(text.contains(&format!("{} register bits", super::register_bits(&staged))));
+    assert_eq!(text.matches("    gate      ").count(), staged.gates.len(), "{text}");
     if let Err(faults) = crate::validate::validate_staged(staged.clone()) {
         panic!("seed {seed}: {faults}");
     }
