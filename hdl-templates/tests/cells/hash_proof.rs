@@ -36,7 +36,8 @@ fn prove(
     let mut files = write_cells(&dir, defect);
     files.retain(|f| f.file_name().is_some_and(|n| n.to_string_lossy().starts_with("bl_hash_")));
     files.push(dir.join("bl_hash_table_proof.sv"));
-    std::fs::write(dir.join("bl_hash_table_proof.sv"), PROOF).unwrap();
+    std::fs::write(dir.join("bl_hash_table_proof.sv"), PROOF)
+        .expect("the build directory can be written");
     let read: String =
         files.iter().map(|f| format!("read_verilog -formal -sv {};", f.display())).collect();
     let parameters: String = shape
@@ -51,7 +52,7 @@ fn prove(
 }
 
 fn outcome(mut command: Command) -> (bool, String) {
-    let output = command.output().unwrap();
+    let output = command.output().expect("the tool was found");
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text)

@@ -159,7 +159,7 @@ impl Script {
             let candidate = self.rng.below(self.shape.probes);
             // A packet does not do both in an LRU table. In others it may remove the very key that it inserts.
             let both = insert.is_some_and(|q| q != candidate && keys[q] == keys[candidate]);
-            if !both && !(self.shape.lru && insert.is_some()) && self.rng.chance(40) {
+            if !(both || self.shape.lru && insert.is_some()) && self.rng.chance(40) {
                 remove = Some(candidate);
                 self.removals.push((keys[candidate], now + 2 + delay, None));
             }

@@ -3,7 +3,7 @@
 use crate::bench::{drive_ok, work_dir, Bench};
 use crate::hash_script::{crowded_keys, Script, Shape};
 use crate::keyed::masks;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What is read while the same row is written is not defined: here it is wrong.
 const WRONG_READS: (&str, &str, &str) = (
@@ -43,7 +43,7 @@ fn bench(
 
 fn arguments(name: &str, shape: &Shape, part: usize, script: &str) -> Vec<String> {
     let path = work_dir(&format!("{name}_script_{part}")).join("script.txt");
-    std::fs::write(&path, script).unwrap();
+    std::fs::write(&path, script).expect("the build directory can be written");
     vec![
         path.display().to_string(),
         format!("bytes={}", shape.key_bytes),
@@ -59,7 +59,7 @@ fn cycles() -> u64 {
 }
 
 /// Random scripts on `shape`: few and many keys, with and without gaps.
-fn random(name: &'static str, shape: Shape, binary: &PathBuf) {
+fn random(name: &'static str, shape: Shape, binary: &Path) {
     let places = 16usize << shape.depth_log2;
     for (part, (keys, busy, filling)) in
         [(6, 100, 60), (places / 2, 70, 50), (3 * places / 2 + 8, 95, 80)].into_iter().enumerate()

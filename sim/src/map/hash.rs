@@ -14,7 +14,7 @@ pub struct HashTable {
     replace: Replace,
     lru: Option<LruOrder>,
     /// Where the hardware keeps the keys, if that is modelled; then it decides what goes.
-    placed: Option<Placed>,
+    placed: Option<Box<Placed>>,
     /// Slots are those of the hardware.
     direct: bool,
 }
@@ -73,7 +73,7 @@ impl HashTable {
             _ => Replace::Swap { spare: None },
         };
         let (lru, keys) = (is_lru(kind), KeyTable::new(key_size));
-        let placed = model.places(kind).then(|| Placed::new(key_size, max_entries, lru));
+        let placed = model.places(kind).then(|| Box::new(Placed::new(key_size, max_entries, lru)));
         let order = (lru && placed.is_none()).then(LruOrder::new);
         let direct = placed.is_some() && model.places;
         Self { keys, max_entries, replace, lru: order, placed, direct }
@@ -90,7 +90,7 @@ impl HashTable {
 
     /// Where the hardware keeps the keys.
     pub fn placed(&self) -> Option<&Placed> {
-        self.placed.as_ref()
+        self.placed.as_deref()
     }
 
     /// The packet is over.
@@ -158,10 +158,10 @@ impl HashTable {
         if self.direct {
             return self.create_in_place(key);
         }
-        if self.placed.as_ref().is_some_and(Placed::has_inserted) {
+        if self.placed().is_some_and(Placed::has_inserted) {
             self.settle();
         }
-        let evicts_later = self.placed.as_ref().is_some_and(Placed::evicts);
+        let evicts_later = self.placed().is_some_and(Placed::evicts);
         if self.keys.len() >= self.max_entries as usize && !evicts_later {
             let oldest = self.lru.as_ref().map(LruOrder::oldest).ok_or(Errno::TOOBIG)?;
             let evicted = self.keys.key(oldest).to_vec();
