@@ -329,6 +329,7 @@ impl StageEmitter<'_> {
 }
 
 /// Position of an access in its row, in bits.
+#[allow(clippy::large_enum_variant, reason = "lives within one expression")]
 pub(super) enum RowPlace {
     /// Always here.
     Constant(u32),

@@ -12,6 +12,9 @@ use crate::state::rows_of;
 use crate::Ty;
 use std::collections::BTreeMap;
 
+/// Array indices, from the first to behind the last; none: every entry.
+type Rows = Option<(u32, u32)>;
+
 /// The slot of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -187,7 +190,7 @@ fn disjoint(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
 
 /// For each map, the slots that are written in one memory, where that is more than one.
 pub(crate) fn conflicts(p: &mut Pipeline) -> Vec<Vec<SlotAccesses>> {
-    let mut written: BTreeMap<(MapId, Option<(u32, u32)>), Vec<SlotAccesses>> = BTreeMap::new();
+    let mut written: BTreeMap<(MapId, Rows), Vec<SlotAccesses>> = BTreeMap::new();
     for accesses in accesses_by_slot(p).into_iter().filter(|a| a.writes) {
         written.entry((accesses.map, accesses.rows)).or_default().push(accesses);
     }

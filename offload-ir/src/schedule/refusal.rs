@@ -69,7 +69,7 @@ fn late_keys(
             && matches!(op, Op::MapLookup { .. } | Op::MapInsert { .. } | Op::MapTouch { .. })
             && model.task_of[*i].is_some_and(|t| tasks.contains(&t))
     };
-    let at = p.order.iter().copied().filter(is_key_op).next_back().map(|i| place(p, i));
+    let at = p.order.iter().copied().rfind(is_key_op).map(|i| place(p, i));
     let message = format!(
         "a key of map `{name}`, or whether it is looked up or inserted, takes longer than a clock to know, or depends on what was read from the same map"
     );

@@ -16,6 +16,7 @@ const MAX_QUEUE: u32 = 16_384;
 
 /// What a kind needs beside the values.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each map")]
 pub enum Content {
     /// Every entry always exists.
     Array,
