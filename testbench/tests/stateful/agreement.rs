@@ -12,18 +12,12 @@ const PACKETS: usize = 240;
 /// Traces of each shape, if the environment does not say otherwise.
 const SEEDS: u64 = 3;
 
-/// Examples that have no hardware form yet. A test holds that they are refused, so the list can only shrink.
-pub const REFUSED: &[&str] = &["flow_telemetry"];
-
-/// Stages of a pipeline that no compiled example has yet.
-const USUAL_DEPTH: usize = 24;
-
 fn seeds() -> u64 {
     std::env::var("BEELINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
 }
 
 fn shapes(subject: &Subject) -> [Shape; 4] {
-    let depth = subject.hardware.as_ref().map_or(USUAL_DEPTH, |h| h.staged.num_stages as usize);
+    let depth = subject.hardware.staged.num_stages as usize;
     [
         Shape::Uniform,
         Shape::Zipf { halves: 2 },
@@ -34,10 +28,6 @@ fn shapes(subject: &Subject) -> [Shape; 4] {
 
 fn agree(name: &str) {
     let subject = Subject::load(name);
-    match &subject.hardware {
-        Ok(_) => assert!(!REFUSED.contains(&name), "{name} compiles: take it from the list"),
-        Err(why) => assert!(REFUSED.contains(&name), "{name} is refused: {why}"),
-    }
     for shape in shapes(&subject) {
         for seed in 0..seeds() {
             let pacing = if seed % 2 == 0 { Pacing::Random(seed) } else { Pacing::FullRate };

@@ -1,7 +1,6 @@
 //! What state costs in cycles: hot entries at one packet per clock, different entries without a stall, and the table of all examples that
 //! `docs/state.md` holds.
 
-use crate::agreement::REFUSED;
 use crate::subject::{captured, fault, Subject};
 use beeline_ir::map::MapKind;
 use beeline_ir::pipeline::{Gate, GateKind, StagedPipeline};
@@ -47,9 +46,6 @@ fn hot_entries_take_one_packet_per_clock() {
         "snat",
         "syn_filter",
     ] {
-        if REFUSED.contains(&name) {
-            continue;
-        }
         let subject = Subject::load(name);
         let (rates, stalls) = measure(&subject, &hot(&subject, Shape::SingleFlow));
         assert!(stalls.iter().all(|n| *n == 0), "{name}: {stalls:?}");
@@ -80,7 +76,7 @@ fn packets_of_different_entries_never_stall_each_other() {
     use MapKind::{Array, Hash, LruHash, LruPercpuHash, PercpuArray, PercpuHash};
     for kind in [Array, PercpuArray, Hash, PercpuHash, LruHash, LruPercpuHash] {
         let subject = limiter_with(kind);
-        let depth = subject.hardware.as_ref().unwrap().staged.num_stages as usize;
+        let depth = subject.hardware.staged.num_stages as usize;
         let (rates, stalls) = measure(&subject, &in_turn(depth.min(250)));
         assert!(stalls.iter().all(|n| *n == 0), "{kind}: {stalls:?}");
         assert!(rates.cycles <= PACKETS as u64, "{kind}: {} cycles", rates.cycles);
@@ -113,11 +109,8 @@ const SHAPES: [Shape; 3] = [Shape::Uniform, Shape::Zipf { halves: 2 }, Shape::Si
 /// The row of an example in the table.
 fn row(name: &str) -> String {
     let subject = Subject::load(name);
-    let Ok(hardware) = &subject.hardware else {
-        return format!("| `{name}` | | no hardware form yet | | | | |\n");
-    };
     let runs = SHAPES.map(|shape| measure(&subject, &hot(&subject, shape)));
-    let mut line = format!("| `{name}` | {}", hardware.staged.num_stages);
+    let mut line = format!("| `{name}` | {}", subject.hardware.staged.num_stages);
     for (rates, _) in &runs {
         write!(line, " | {:.2}", rates.cycles_per_packet).unwrap();
     }
@@ -129,7 +122,7 @@ fn row(name: &str) -> String {
         })
         .collect();
     let waits = if waits.is_empty() { "none".to_owned() } else { waits.join(", ") };
-    format!("{line} | {waits} | {} |\n", longest_window(&hardware.staged))
+    format!("{line} | {waits} | {} |\n", longest_window(&subject.hardware.staged))
 }
 
 /// The gate behind which an entry or key is under change for most stages, and what takes so long.

@@ -4,7 +4,7 @@ use beeline_frontend::{load, verifier, Program, VerifiedProgram};
 use beeline_testbench::capture::{Trace, TracePacket};
 use beeline_testbench::engine::{EngineKind, Job, Surroundings};
 use beeline_testbench::equiv::{equiv, Report, Status};
-use beeline_testbench::flow::{compile, CompileError, Compiled, Options};
+use beeline_testbench::flow::{compile, Compiled, Options};
 use beeline_testbench::map_file::{self, MapFile};
 use beeline_testbench::pacing::Pacing;
 use beeline_testbench::tail_calls::TailCalls;
@@ -17,7 +17,7 @@ pub struct Subject {
     pub workload: Workload,
     pub program: VerifiedProgram,
     pub tail_calls: TailCalls,
-    pub hardware: Result<Compiled, String>,
+    pub hardware: Compiled,
     pub maps: MapFile,
 }
 
@@ -51,29 +51,23 @@ impl Subject {
         let tail_calls = TailCalls::load(&object, &program, &maps, adjust).unwrap();
         let program = verifier::verify(program).unwrap_or_else(|d| panic!("{name}: {}", d[0]));
         let options = Options { tail_calls: tail_calls.clone(), ..Options::default() };
-        let hardware = match compile(&program, &options) {
-            Ok(compiled) => Ok(compiled),
-            Err(CompileError::Rejected(why)) => Err(why[0].to_string()),
-            Err(CompileError::Internal(why)) => panic!("{name}: {why}"),
-        };
+        let hardware =
+            compile(&program, &options).unwrap_or_else(|e| panic!("{name} has no hardware: {e:?}"));
         Self { workload, program, tail_calls, hardware, maps }
     }
 
-    /// Runs `trace` on `engines`; those that need hardware are left out if there is none.
+    /// Runs `trace` on `engines`.
     pub fn replay(&self, trace: &Trace, engines: &[EngineKind], pacing: Pacing) -> Report {
-        let hardware = self.hardware.as_ref().ok();
-        let possible = |e: &EngineKind| hardware.is_some() || !e.needs_hardware();
-        let engines: Vec<EngineKind> = engines.iter().copied().filter(possible).collect();
         let job = Job {
             program: &self.program,
-            hardware,
+            hardware: Some(&self.hardware),
             tail_calls: &self.tail_calls,
             trace,
             maps: &self.maps,
             surroundings: Surroundings::default(),
             pacing,
         };
-        equiv(&engines, &job)
+        equiv(engines, &job)
     }
 }
 
