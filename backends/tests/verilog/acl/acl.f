@@ -3,8 +3,6 @@ bl_desc_fifo.sv
 bl_framer.sv
 bl_value_ram.sv
 bl_key_table.sv
-bl_lpm_level.sv
-bl_lpm_table.sv
 bl_merge.sv
 bl_emit.sv
 bl_align.sv

@@ -8,8 +8,6 @@ bl_hash_ram.sv
 bl_hash_choose.sv
 bl_hash_probe.sv
 bl_hash_table.sv
-bl_lpm_level.sv
-bl_lpm_table.sv
 bl_merge.sv
 bl_emit.sv
 bl_align.sv

@@ -1,8 +1,6 @@
 bl_packet_fifo.sv
 bl_desc_fifo.sv
 bl_framer.sv
-bl_lpm_level.sv
-bl_lpm_table.sv
 bl_merge.sv
 bl_emit.sv
 bl_align.sv
