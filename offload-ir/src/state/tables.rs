@@ -481,6 +481,22 @@ impl Walk {
         }
     }
 
+    /// What a packet deletes from an LRU map, under `when`, its insertion may have replaced already: the table cannot tell the two apart.
+    fn check_replaced(&mut self, map: MapId, when: BoolFn) {
+        for u in 0..self.table(map).puts.len() {
+            let Put { miss, .. } = self.table(map).puts[u];
+            if self.table(map).lru && !self.never(miss, when) {
+                self.refuse(
+                    map,
+                    "BL0608",
+                    "may insert a key into and delete one from the LRU",
+                    "do one of them for each packet, or use a hash map",
+                );
+                return;
+            }
+        }
+    }
+
     fn refuse(&mut self, map: MapId, code: &'static str, what: &str, help: &str) {
         let message = format!("one packet {what} map `{}`", self.e.dfg.maps[map].name);
         self.fault(code, message, help);
@@ -663,6 +679,7 @@ impl Walk {
             });
         }
         if let Some((when, entry)) = chosen {
+            self.check_replaced(map, when);
             let pred = self.predicate(when);
             self.effect(Op::MapRemove { map, entry }, pred);
         }
