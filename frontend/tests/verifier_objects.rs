@@ -19,20 +19,30 @@ fn examples() -> Vec<PathBuf> {
     found
 }
 
-fn verified(path: &Path) -> VerifiedProgram {
+/// All programs of an object.
+fn verified(path: &Path) -> Vec<VerifiedProgram> {
     let bytes = std::fs::read(path).expect("a readable object");
     let object = load(&bytes, "object").expect("a sound object");
-    let program = object.program(None).expect("one program");
-    verifier::verify(program).unwrap_or_else(|found| {
-        let text: Vec<String> = found.iter().map(|d| d.to_string()).collect();
-        panic!("{}:\n{}", path.display(), text.join("\n"))
-    })
+    let verify = |name: &String| {
+        let program = object.program(Some(name)).expect("a program of the object");
+        verifier::verify(program).unwrap_or_else(|found| {
+            let text: Vec<String> = found.iter().map(|d| d.to_string()).collect();
+            panic!("{} {name}:\n{}", path.display(), text.join("\n"))
+        })
+    };
+    object.xdp_programs().iter().map(verify).collect()
+}
+
+fn programs() -> Vec<(PathBuf, VerifiedProgram)> {
+    let all = examples()
+        .into_iter()
+        .flat_map(|path| verified(&path).into_iter().map(move |program| (path.clone(), program)));
+    all.collect()
 }
 
 #[test]
 fn every_example_is_accepted_without_warnings() {
-    for path in examples() {
-        let program = verified(&path);
+    for (path, program) in programs() {
         assert!(program.warnings().is_empty(), "{}: {:?}", path.display(), program.warnings());
         assert!(program.facts().insns_walked > 0);
     }
@@ -40,8 +50,7 @@ fn every_example_is_accepted_without_warnings() {
 
 #[test]
 fn examples_return_known_actions() {
-    for path in examples() {
-        let program = verified(&path);
+    for (path, program) in programs() {
         let exits = program.program().insns.iter().enumerate().filter(|(_, i)| **i == Insn::Exit);
         for (pc, _) in exits {
             let Some(facts) = program.facts().at(CallCtx(0), beeline_frontend::Pc(pc as u32))
