@@ -27,6 +27,7 @@ pub(crate) use order::topological;
 pub(crate) use snapshot::snapshot_values;
 
 use crate::diagnostic::Diagnostic;
+use crate::map::MapKind;
 use crate::pipeline::Pipeline;
 use needs::maps_to_lower;
 use walk::Walk;
@@ -41,6 +42,21 @@ pub fn lower_state(p: &mut Pipeline) -> Result<(), Vec<Diagnostic>> {
     let maps = maps_to_lower(p);
     if maps.is_empty() {
         return Ok(());
+    }
+    let shared = maps.iter().map(|m| &p.dfg.maps[*m]).filter(|m| m.kind == MapKind::LpmTrie);
+    let shared: Vec<Diagnostic> = shared
+        .map(|m| {
+            let name = &m.name;
+            let message = format!(
+                "a packet may read through one entry of `{name}` what it wrote through another"
+            );
+            Diagnostic::error("BL0609", message)
+                .note("two keys of an LPM map can lead to the same entry")
+                .help("use one lookup, or read the entry before it is written")
+        })
+        .collect();
+    if !shared.is_empty() {
+        return Err(shared);
     }
     Walk::new(p, maps).run(p)
 }
